@@ -31,7 +31,9 @@ public enum EngineFactory {
         switch kind {
         case .memory:
             return MemoryEngine()
-        case .lmdb, .bdb, .sqlite:
+        case .bdb:
+            return try BerkeleyDBEngine(folder: folder, options: options)
+        case .lmdb, .sqlite:
             throw EngineError(
                 .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }
