@@ -33,7 +33,9 @@ public enum EngineFactory {
             return MemoryEngine()
         case .bdb:
             return try BerkeleyDBEngine(folder: folder, options: options)
-        case .lmdb, .sqlite:
+        case .sqlite:
+            return try SQLiteEngine(folder: folder, options: options)
+        case .lmdb:
             throw EngineError(
                 .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }
