@@ -31,13 +31,12 @@ public enum EngineFactory {
         switch kind {
         case .memory:
             return MemoryEngine()
+        case .lmdb:
+            return try LMDBEngine(folder: folder, options: options)
         case .bdb:
             return try BerkeleyDBEngine(folder: folder, options: options)
         case .sqlite:
             return try SQLiteEngine(folder: folder, options: options)
-        case .lmdb:
-            throw EngineError(
-                .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }
     }
 }
