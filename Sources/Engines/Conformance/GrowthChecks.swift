@@ -26,20 +26,25 @@ extension EngineConformance {
                 let bytes = try engine.statistics().diskBytes
                 try expect(bytes > 1 << 30, "\(blocks) MiB take \(bytes) bytes")
             }
-            try fixture.withEngine { engine in
-                let entries = try engine.statistics().entries
-                try expect(entries == blocks, "\(entries) of \(blocks) blocks when opened again")
+            let before = try fixture.withEngine { engine in
+                let statistics = try engine.statistics()
+                try expect(
+                    statistics.entries == blocks, "\(statistics.entries) of \(blocks) blocks when opened again")
                 for number in stride(from: 0, to: blocks, by: 37) { try expectBlock(number, in: engine) }
-                // What was freed serves again.
-                let before = try engine.statistics().diskBytes
                 for _ in 0..<2 {
                     try engine.write(.synced) { $0.deleteRange([], nil) }
                     try putBlocks(0..<64, in: engine, .synced)
                 }
+                return statistics.diskBytes
+            }
+            // What was freed serves again. A log may hold the deleted blocks for a while, but not for ever.
+            try fixture.withEngine { engine in
+                try putBlocks(64..<80, in: engine, .synced)
+                try engine.sync()
                 let after = try engine.statistics()
-                try expect(after.entries == 64, "\(after.entries) entries after the deletes, expected 64")
+                try expect(after.entries == 80, "\(after.entries) entries after the deletes, expected 80")
                 try expect(
-                    after.diskBytes < before + (512 << 20), "from \(before) to \(after.diskBytes) bytes by deleting")
+                    after.diskBytes < before + (256 << 20), "from \(before) to \(after.diskBytes) bytes by deleting")
             }
         }
     ]
