@@ -22,7 +22,6 @@ static inline int bdb_env_set_lk_max_lockers(DB_ENV *env, u_int32_t max) { retur
 static inline int bdb_env_set_lk_tablesize(DB_ENV *env, u_int32_t size) { return env->set_lk_tablesize(env, size); }
 static inline int bdb_env_set_lg_bsize(DB_ENV *env, u_int32_t bytes) { return env->set_lg_bsize(env, bytes); }
 static inline int bdb_env_set_lg_max(DB_ENV *env, u_int32_t bytes) { return env->set_lg_max(env, bytes); }
-static inline int bdb_env_set_tx_max(DB_ENV *env, u_int32_t max) { return env->set_tx_max(env, max); }
 static inline int bdb_env_log_set_config(DB_ENV *env, u_int32_t flags, int on) {
     return env->log_set_config(env, flags, on);
 }

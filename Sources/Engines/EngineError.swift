@@ -17,6 +17,8 @@ public struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
         /// A key or value beyond ``EngineLimits``.
         case tooLarge
         case closed
+        /// Too much was changed since a scan began to keep its snapshot: begin again after the last key.
+        case expired
         /// Anything else the C library reported.
         case failed
     }

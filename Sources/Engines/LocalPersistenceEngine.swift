@@ -25,6 +25,7 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
 
     /// Visits the keys of `range` in ascending order, over one consistent snapshot, until `body` says ``ScanStep/stop``.
     ///
+    /// It fails with ``EngineError/Code/expired`` where so much was changed meanwhile that the snapshot cannot be kept.
     /// The bytes are valid during the call only. `body` must not call the engine, nor wait for a commit: LMDB's map
     /// grows when no read is running. For as long as a scan runs, what was deleted or replaced since keeps its space.
     func scan(

@@ -6,15 +6,16 @@ import Synchronization
 /// Berkeley DB 5.3: a btree in a transactional environment (Dynamo §5 names it first).
 ///
 /// - Writes are logged. A commit is visible when its log records are written: a crash of the process loses nothing, one
-///   of the machine the newest. `synced` then syncs the log. Changed pages follow at checkpoints, on a thread of their
-///   own, and never before their log records. Opening recovers from the log.
-/// - Scans go through snapshots of page versions, take no locks and wait for nobody (see ``BerkeleyVersions``). A read
-///   beside a small batch may wait while that changes the page it wants, in memory; never for a sync.
+///   of the machine the newest. `synced` then syncs the log; a checkpoint does within a minute anyway. Changed pages
+///   follow at checkpoints, on a thread of their own, and never before their log records. Opening recovers from the log.
+/// - Readers lock the page they read, so they wait while a batch that changes this very page is carried out, in memory;
+///   never for a sync. Batches that take long, as with the largest values or long ranges, are felt that way.
+/// - A scan has its snapshot from what ``BerkeleySnapshots`` keeps of changes ahead of it, up to a bound.
 /// - Every page has a checksum. The log holds changes, not whole pages: a page that a crash of the machine tore in
 ///   the middle of its 16 KiB is found (`damaged`), not mended.
 public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable {
-    // Unchecked: `writer`, `loggedBytes` and `isClosed` belong to the one thread that commits, syncs and closes; the
-    // rest is constant or atomic.
+    // Unchecked: `writer`, `bytesSinceCheckpoint` and `isClosed` belong to the one thread that commits, syncs and
+    // closes; the rest is constant or atomic.
 
     public let kind = EngineKind.bdb
 
@@ -42,18 +43,18 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     /// Errors: `damaged`, `foreign` (another version's files), `unwritable`, `full`, `failed`.
     init(folder: EngineFolder, options: EngineOptions) throws(EngineError) {
         let store = try BerkeleyStore(
-            path: folder.dataPath, isNew: folder.isNew, readers: Self.maximumReaders, options: options)
+            path: folder.dataPath, isNew: folder.isNew, options: options)
         let health = health
         self.folder = folder
         self.store = store
         readers = ReaderPool(capacity: Self.maximumReaders) { BerkeleyReader(store: store) }
-        writer = try BerkeleyWriter(store: store, readers: readers)
+        writer = try BerkeleyWriter(store: store)
         entryCount = Atomic(writer.entryCount)
         // Recovery and creation are on disk before anything is built on them.
         try store.environment.checkpoint(force: true, operation: "open \(folder.path)")
-        checkpoints = try CheckpointThread(
-            every: Self.checkpointSeconds, operation: "open \(folder.path)",
-            work: { Self.checkpoint(store, health) })
+        checkpoints = CheckpointThread(name: "bdb-checkpoint", every: Self.checkpointSeconds) {
+            Self.checkpoint(store, health)
+        }
     }
 
     deinit {
@@ -82,7 +83,7 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         try batch.checkLimits()
         let bytes = batch.byteCount
         do throws(BerkeleyWriter.Refusal) {
-            try writer.commit(batch, bytes: bytes)
+            try writer.commit(batch)
         } catch {
             throw refusal(error)
         }
@@ -140,8 +141,6 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
 
     private func refusal(_ refusal: BerkeleyWriter.Refusal) -> EngineError {
         switch refusal {
-        case .impossible(let error):
-            return error
         case .undone(let failure):
             let error = failure.engineError("commit", store.environment.messages)
             // DB_RUNRECOVERY: the environment has stopped for good.

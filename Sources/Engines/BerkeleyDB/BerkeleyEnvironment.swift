@@ -13,7 +13,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     let path: String
     private var handle: UnsafeMutablePointer<DB_ENV>?
 
-    init(path: String, cacheBytes: Int, readers: Int) throws(EngineError) {
+    init(path: String, cacheBytes: Int) throws(EngineError) {
         self.path = path
         let operation = "open \(path)"
         var created: UnsafeMutablePointer<DB_ENV>?
@@ -27,7 +27,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
             guard let context = environment.flatMap(bdb_env_message_context), let text else { return }
             Unmanaged<BerkeleyMessages>.fromOpaque(context).takeUnretainedValue().add(String(cString: text))
         }
-        try configure(created, cacheBytes: cacheBytes, readers: readers, operation: operation)
+        try configure(created, cacheBytes: cacheBytes, operation: operation)
         let flags =
             DB_CREATE | DB_INIT_MPOOL | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_LOCK | DB_PRIVATE | DB_THREAD | DB_RECOVER
         try check(bdb_env_open(created, path, UInt32(flags), 0o644), "DB_ENV->open", operation)
@@ -62,7 +62,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     }
 
     private func configure(
-        _ handle: UnsafeMutablePointer<DB_ENV>, cacheBytes: Int, readers: Int, operation: String
+        _ handle: UnsafeMutablePointer<DB_ENV>, cacheBytes: Int, operation: String
     ) throws(EngineError) {
         let gigabytes = UInt32(clamping: cacheBytes >> 30)
         let rest = UInt32(clamping: cacheBytes & (1 << 30 - 1))
@@ -80,10 +80,6 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         try check(bdb_env_set_lg_bsize(handle, 2 << 20), "DB_ENV->set_lg_bsize", operation)
         try check(bdb_env_set_lg_max(handle, 32 << 20), "DB_ENV->set_lg_max", operation)
         try check(bdb_env_log_set_config(handle, UInt32(DB_LOG_AUTO_REMOVE), 1), "DB_ENV->log_set_config", operation)
-        // "Transactions that update multiversion databases are not freed until the last page version that the
-        // transaction created is flushed from cache."
-        let transactions = cacheBytes / Self.pageBytes * 2 + 4096 + readers
-        try check(bdb_env_set_tx_max(handle, UInt32(clamping: transactions)), "DB_ENV->set_tx_max", operation)
     }
 }
 

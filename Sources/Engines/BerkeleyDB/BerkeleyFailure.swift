@@ -15,8 +15,11 @@ struct BerkeleyFailure: Error {
     /// operation was selected to resolve a deadlock; its transaction must be aborted.
     var isConflict: Bool { number == DB_LOCK_DEADLOCK || number == DB_LOCK_NOTGRANTED }
 
-    /// A conflict is rare with one writer; so often in a row it is something else.
-    static let maximumAttempts = 100
+    /// Counts the attempt that has failed. Conflicts are rare with one writer; so often in a row it is something else.
+    func mayRetry(_ attempts: inout Int) -> Bool {
+        attempts += 1
+        return isConflict && attempts < 100
+    }
 
     /// What a caller can react to, with what the library has said about it meanwhile.
     func engineError(_ operation: String, _ messages: BerkeleyMessages?) -> EngineError {
