@@ -1,0 +1,70 @@
+public import NIOCore
+public import Placement
+
+/// Tells clusters apart: every handshake carries it, so two clusters never merge.
+public struct ClusterID: Hashable, Sendable, CustomStringConvertible {
+    public var hash: KeyHash
+
+    public init(hash: KeyHash) {
+        self.hash = hash
+    }
+
+    public var description: String { "\(hash)" }
+}
+
+/// What a cluster is founded with. All founders read the same, so they agree without talking.
+public struct Founding: Sendable {
+    public struct Founder: Hashable, Sendable {
+        public var name: String
+        /// `host:port` of its cluster listener.
+        public var address: String
+        public var zone: String
+        public var weight: Double
+
+        public init(name: String, address: String, zone: String, weight: Double) {
+            self.name = name
+            self.address = address
+            self.zone = zone
+            self.weight = weight
+        }
+    }
+
+    public var name: String
+    public var partitioning: Partitioning
+    public var n: Int
+    public var founders: [Founder]
+
+    public init(name: String, partitioning: Partitioning, n: Int, founders: [Founder]) {
+        self.name = name
+        self.partitioning = partitioning
+        self.n = n
+        self.founders = founders.sorted { $0.name < $1.name }
+    }
+
+    /// A hash of name, partitions, N and members.
+    public var clusterID: ClusterID {
+        var bytes = ByteBuffer()
+        func write(_ text: String) {
+            bytes.writeInteger(UInt32(text.utf8.count))
+            bytes.writeString(text)
+        }
+        write("rotor cluster 1")
+        write(name)
+        bytes.writeInteger(UInt32(partitioning.count))
+        bytes.writeInteger(UInt32(n))
+        for founder in founders {
+            write(founder.name)
+            write(founder.address)
+            write(founder.zone)
+            bytes.writeInteger(founder.weight.bitPattern)
+        }
+        return ClusterID(hash: KeyHash(hashing: bytes))
+    }
+
+    public var members: [Member] {
+        founders.map {
+            Member(
+                id: MemberID.founding(cluster: name, name: $0.name), name: $0.name, zone: $0.zone, weight: $0.weight)
+        }
+    }
+}
