@@ -1,5 +1,5 @@
 public import Placement
-public import Versions
+import Versions
 
 /// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk or
 /// random source; the server and the simulator drive the same code.

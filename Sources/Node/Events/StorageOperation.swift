@@ -99,7 +99,7 @@ extension StorageFailure: CustomStringConvertible {
         case .ended(let why): "the store has ended: \(why)"
         case .failed(let why): "the store failed: \(why)"
         case .tooLarge(let bytes, let limit): "object of \(bytes) bytes with its siblings: the store takes \(limit)"
-        case .tooManySiblings(let count, let limit): 
+        case .tooManySiblings(let count, let limit):
             "\(count) siblings: at most \(limit) are allowed; read the object, merge them and write it back"
         case .overloaded: "the store's queue is full"
         }

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 public import Placement
 
 /// Tells clusters apart: every handshake carries it, so two clusters never merge.
@@ -29,16 +29,29 @@ public struct Founding: Sendable {
         }
     }
 
-    public var name: String
-    public var partitioning: Partitioning
-    public var n: Int
-    public var founders: [Founder]
+    public let name: String
+    public let partitioning: Partitioning
+    public let n: Int
+    /// Sorted by name.
+    public let founders: [Founder]
+    public let members: [Member]
 
-    public init(name: String, partitioning: Partitioning, n: Int, founders: [Founder]) {
+    /// - Throws: A founder's weight or zone that cannot be.
+    public init(
+        name: String, partitioning: Partitioning, n: Int, founders: [Founder]
+    ) throws(PlacementError) {
         self.name = name
         self.partitioning = partitioning
         self.n = n
         self.founders = founders.sorted { $0.name < $1.name }
+        var members: [Member] = []
+        for founder in self.founders {
+            members.append(
+                try Member(
+                    id: MemberID.founding(cluster: name, name: founder.name), name: founder.name, zone: founder.zone,
+                    weight: founder.weight))
+        }
+        self.members = members
     }
 
     /// A hash of name, partitions, N and members.
@@ -59,12 +72,5 @@ public struct Founding: Sendable {
             bytes.writeInteger(founder.weight.bitPattern)
         }
         return ClusterID(hash: KeyHash(hashing: bytes))
-    }
-
-    public var members: [Member] {
-        founders.map {
-            Member(
-                id: MemberID.founding(cluster: name, name: $0.name), name: $0.name, zone: $0.zone, weight: $0.weight)
-        }
     }
 }
