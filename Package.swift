@@ -24,7 +24,8 @@ var targets: [Target] = [
     .target(name: "Placement", dependencies: [nioCore]),
     .target(name: "Node", dependencies: ["Versions", "Placement", nioCore]),
     .target(
-        name: "Storage", dependencies: ["Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, nioConcurrency]),
+        name: "Storage",
+        dependencies: ["Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, nioConcurrency]),
     .target(name: "Simulation", dependencies: ["Node", "Storage", "Engines", "Versions", "Placement", nioCore]),
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),

@@ -1,11 +1,11 @@
 public import Placement
 import Versions
 
-/// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk or
-/// random source; the server and the simulator drive the same code.
+/// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk
+/// or random source; the server and the simulator drive the same code.
 ///
-/// The driver hands in one event at a time with its time, then carries out every effect of the queue in order, and hands
-/// in ``Event/tick`` when ``nextDeadline`` has come. It starts with ``start(_:into:)``.
+/// The driver hands in one event at a time with its time, then carries out every effect of the queue in order, and
+/// hands in ``Event/tick`` when ``nextDeadline`` has come. It starts with ``start(_:into:)``.
 public struct StorageNode: ~Copyable {
     let settings: NodeSettings
     let me: MemberID
