@@ -4,7 +4,7 @@ struct FolderOrderRule: HouseRule {
     let name = "folder-order"
 
     /// First to last; `""` is the target's root, where `StorageNode` joins the machines.
-    static let order = ["Membership", "Replication", "Coordination", ""]
+    static let order = ["Events", "Membership", "Replication", "Coordination", ""]
 
     func findings(in files: [ProjectFile]) -> [Finding] {
         let node = files.filter { $0.target == "Node" && $0.isSwift }
