@@ -1,11 +1,11 @@
 public import Placement
-public import Versions
+import Versions
 
-/// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk or
-/// random source; the server and the simulator drive the same code.
+/// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk
+/// or random source; the server and the simulator drive the same code.
 ///
-/// The driver hands in one event at a time with its time, then carries out every effect of the queue in order, and hands
-/// in ``Event/tick`` when ``nextDeadline`` has come. It starts with ``start(_:into:)``.
+/// The driver hands in one event at a time with its time, then carries out every effect of the queue in order, and
+/// hands in ``Event/tick`` when ``nextDeadline`` has come. It starts with ``start(_:into:)``.
 public struct StorageNode: ~Copyable {
     let settings: NodeSettings
     let me: MemberID
@@ -135,7 +135,7 @@ public struct StorageNode: ~Copyable {
             onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, &queue)
         }
         for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
-            let lost = RequestFailure.coordinatorLost(settings.map.name(of: peer))
+            let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
             onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, &queue)
         }
     }

@@ -7,8 +7,9 @@ import Versions
 
 /// A store's objects over any engine: carries out the node's storage operations.
 ///
-/// Reads may come from any thread. ``perform(_:_:)`` is the writer's alone: one call at a time, each a group of operations
-/// in their order, every one seeing those before it, and all in one engine transaction with at most one sync.
+/// Reads may come from any thread. ``perform(_:_:)`` is the writer's alone: one call at a time, each a group of
+/// operations in their order, every one seeing those before it, and all in one engine transaction with at most one
+/// sync.
 public final class ObjectStore: @unchecked Sendable {
     // @unchecked: what changes here, but for the locked counters, is touched by the writer only.
     private let engine: any LocalPersistenceEngine
@@ -115,8 +116,8 @@ public final class ObjectStore: @unchecked Sendable {
         }
     }
 
-    /// The key's record as the group has it so far. A damaged one counts as none: what it held is on other replicas, and
-    /// without its mark no actor is continued.
+    /// The key's record as the group has it so far. A damaged one counts as none: what it held is on other replicas,
+    /// and without its mark no actor is continued.
     private func stored(
         _ key: ObjectKey, _ recordKey: ByteBuffer, _ group: WriteGroup
     ) throws(StorageFailure) -> Record? {
@@ -161,8 +162,8 @@ public final class ObjectStore: @unchecked Sendable {
 
     /// Syncs and closes the engine. Called by the writer, after its last group.
     ///
-    /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after its
-    ///   versions were handed out: others may know dots that are not in this store.
+    /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after
+    ///   its versions were handed out: others may know dots that are not in this store.
     public func close() throws -> Bool {
         try engine.close()
         return !births.isDistrusted && ended == nil

@@ -4,8 +4,8 @@ import Versions
 
 /// An object as a store keeps it: `format | checksum | mint mark | object`.
 ///
-/// The checksum (XXH3, 64 bits) covers the record's key too, so that a record under a wrong key is as damaged as one with
-/// a flipped bit.
+/// The checksum (XXH3, 64 bits) covers the record's key too, so that a record under a wrong key is as damaged as one
+/// with a flipped bit.
 struct Record {
     /// Present where this node minted this record's newest own version here; never replicated.
     var mark: MintMark?

@@ -2,8 +2,8 @@ public import Engines
 public import NIOCore
 public import Placement
 
-/// Where records stand in an engine: `kind | partition | escaped type, bucket, key`. The kinds, and the partitions within
-/// a kind, are ranges: to hand off, to hash, to drop.
+/// Where records stand in an engine: `kind | partition | escaped type, bucket, key`. The kinds, and the partitions
+/// within a kind, are ranges: to hand off, to hash, to drop.
 public enum RecordKey {
     public enum Kind: UInt8, Sendable {
         /// The store's own figures.
@@ -43,7 +43,8 @@ public enum RecordKey {
         return buffer
     }
 
-    /// A zero byte becomes 0x00 0xFF, and 0x00 0x01 ends the name: names keep their order, and none is another's prefix.
+    /// A zero byte becomes 0x00 0xFF, and 0x00 0x01 ends the name: names keep their order, and none is another's
+    /// prefix.
     private static func writeEscaped(_ name: ByteBuffer, into buffer: inout ByteBuffer) {
         if name.readableBytesView.contains(0) {
             for byte in name.readableBytesView {

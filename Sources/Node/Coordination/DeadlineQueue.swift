@@ -1,5 +1,5 @@
-/// Points in time at which requests want to be looked at again, earliest first. A request that ended earlier stays in the
-/// queue until its time: whoever pops finds it gone.
+/// Points in time at which requests want to be looked at again, earliest first. A request that ended earlier stays in
+/// the queue until its time: whoever pops finds it gone.
 struct DeadlineQueue {
     private struct Entry {
         var time: Instant

@@ -1,8 +1,8 @@
 import Placement
 import Versions
 
-/// The state machine of one get at its coordinator (Dynamo §4.5, §5): ask R replicas, hedge the slow, reconcile, answer,
-/// and afterwards repair the replicas that returned something older.
+/// The state machine of one get at its coordinator (Dynamo §4.5, §5): ask R replicas, hedge the slow, reconcile,
+/// answer, and afterwards repair the replicas that returned something older.
 struct GetCoordination {
     /// Whom the result is for.
     enum Purpose {
@@ -104,7 +104,8 @@ struct GetCoordination {
     /// All that were asked have answered: nothing more will be learnt.
     var isComplete: Bool { answers.count == asked }
 
-    /// The replicas that returned less than the answers make together, damaged copies included (Dynamo §5, read repair).
+    /// The replicas that returned less than the answers make together, damaged copies included (Dynamo §5, read
+    /// repair).
     var staleReplicas: [MemberID] {
         guard let merged else { return [] }
         return answers.compactMap { answer in

@@ -1,7 +1,7 @@
 /// A request's numbers, resolved against its bucket type and the cluster as it is.
 ///
-/// A cluster with fewer members than N counts as one whose N is their number; what clients or types ask beyond that, but
-/// within the type's n, is capped there.
+/// A cluster with fewer members than N counts as one whose N is their number; what clients or types ask beyond that,
+/// but within the type's n, is capped there.
 struct RequestQuorums {
     let n: Int
 

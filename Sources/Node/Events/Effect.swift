@@ -9,8 +9,8 @@ public enum Effect: Sendable {
     case reply(RequestID, ClientReply)
 }
 
-/// Collects the effects of events, in order. The driver hands the same queue in again and again and drains it after each
-/// event (or batch of events), so that the hot path makes no array anew.
+/// Collects the effects of events, in order. The driver hands the same queue in again and again and drains it after
+/// each event (or batch of events), so that the hot path makes no array anew.
 public struct EffectQueue: ~Copyable {
     @usableFromInline var effects: [Effect] = []
 

@@ -8,8 +8,8 @@ public enum Message: Sendable {
     case startAnnounced(StartRecord)
     /// The announced start is remembered durably, and no later one was known.
     case startConfirmed(StartRecord)
-    /// The receiver of the announcement knows this start of the sender, which the sender does not: it runs on an old copy
-    /// of its data.
+    /// The receiver of the announcement knows this start of the sender, which the sender does not: it runs on an old
+    /// copy of its data.
     case startConflict(StartRecord)
 
     case fetch(Fetch)

@@ -54,8 +54,8 @@ extension NodeRecord {
     /// The record for the next start, to be made durable before anything is served.
     ///
     /// - Parameters:
-    ///   - stoppedCleanly: The clean-stop marker was there, and has been removed durably. Without it, unsynced writes may
-    ///     be gone and with them dots that others have seen: the node is a new incarnation.
+    ///   - stoppedCleanly: The clean-stop marker was there, and has been removed durably. Without it, unsynced writes
+    ///     may be gone and with them dots that others have seen: the node is a new incarnation.
     ///   - random: 64 fresh random bits.
     public func started(stoppedCleanly: Bool, random: UInt64) -> NodeRecord {
         var next = self
@@ -68,8 +68,8 @@ extension NodeRecord {
         return next
     }
 
-    /// Incarnations are ordered by their upper half. The lower half is drawn: a restored copy of the data folder that does
-    /// not know the incarnations since must not choose the same one again.
+    /// Incarnations are ordered by their upper half. The lower half is drawn: a restored copy of the data folder that
+    /// does not know the incarnations since must not choose the same one again.
     static func incarnation(after previous: UInt64, random: UInt64) -> UInt64 {
         ((previous >> 32) + 1) << 32 | (random & 0xFFFF_FFFF)
     }

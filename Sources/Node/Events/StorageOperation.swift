@@ -35,15 +35,15 @@ public enum StorageOperation: Sendable {
     /// Makes a new version on top of what the store holds: ``StorageCompletion/minted(_:_:)`` as soon as the version
     /// stands in writer order, then ``StorageCompletion/written(_:_:)`` once it is as durable as asked.
     ///
-    /// The version may go to other replicas in between: a node that loses it in a crash comes back as a new incarnation,
-    /// so its dot is never minted again.
+    /// The version may go to other replicas in between: a node that loses it in a crash comes back as a new
+    /// incarnation, so its dot is never minted again.
     case mint(Mint, by: Minter, durable: Bool)
     /// Merges a replica's version in: ``StorageCompletion/written(_:_:)``.
     case merge(VersionedObject, ConflictPolicy, durable: Bool)
 }
 
-/// Who mints: the actor's node and incarnation. The birth is the store's to choose (design: an actor is continued only by
-/// the node's own, marked record).
+/// Who mints: the actor's node and incarnation. The birth is the store's to choose (design: an actor is continued
+/// only by the node's own, marked record).
 public struct Minter: Hashable, Sendable {
     public var node: UInt64
     public var incarnation: UInt64
@@ -99,7 +99,7 @@ extension StorageFailure: CustomStringConvertible {
         case .ended(let why): "the store has ended: \(why)"
         case .failed(let why): "the store failed: \(why)"
         case .tooLarge(let bytes, let limit): "object of \(bytes) bytes with its siblings: the store takes \(limit)"
-        case .tooManySiblings(let count, let limit): 
+        case .tooManySiblings(let count, let limit):
             "\(count) siblings: at most \(limit) are allowed; read the object, merge them and write it back"
         case .overloaded: "the store's queue is full"
         }

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 public import Versions
 
 /// What the paper calls an instance of Dynamo (§5, §6): one application's N, R, W, conflict policy and store.

@@ -1,11 +1,11 @@
 import Placement
 
-/// Keeps truth 4 over restarts: a node continues the actors of its last incarnation only when a majority of its peers has
-/// durably remembered this start, and none knows a later one.
+/// Keeps truth 4 over restarts: a node continues the actors of its last incarnation only when a majority of its peers
+/// has durably remembered this start, and none knows a later one.
 ///
-/// Two starts that both continue an incarnation were each confirmed by a majority of the other members, so some peer was
-/// asked by both, and tells the one that runs on an old copy of the data. That node, and one that is not confirmed in time,
-/// goes on as a new incarnation; its lower half is random, so that needs nobody's consent.
+/// Two starts that both continue an incarnation were each confirmed by a majority of the other members, so some peer
+/// was asked by both, and tells the one that runs on an old copy of the data. That node, and one that is not
+/// confirmed in time, goes on as a new incarnation; its lower half is random, so that needs nobody's consent.
 struct StartRegistry {
     private enum State {
         case awaiting(confirmedBy: [MemberID])
