@@ -12,9 +12,11 @@ struct KeyLedger {
         let stamp: HybridTime
         let value: ByteBuffer
         let isTombstone: Bool
-        /// The operation that asked for it.
-        let operation: Int
+        /// The operation that asked for it. A delete carries no mark of its own: which of several it was is known
+        /// when one is acknowledged.
+        var operation: Int?
         let past: DotSet
+        let minted: UInt64
         /// Bit per node: has, at some time, held it or something that supersedes it; and durably.
         var heldBy: UInt64 = 0
         var heldDurablyBy: UInt64 = 0
@@ -130,7 +132,7 @@ struct KeyLedger {
     func names(_ dots: DotSet) -> String {
         let texts = dots.elements.map { number in
             let mint = mints[number]
-            return mint.isTombstone ? "delete #\(mint.operation)" : "put #\(mint.operation)"
+            return (mint.isTombstone ? "delete" : "put") + (mint.operation.map { " #\($0)" } ?? " at \(mint.minted / 1_000_000) ms")
         }
         return "{\(texts.joined(separator: ", "))}"
     }
@@ -143,7 +145,7 @@ struct KeyLedger {
         guard mint.dot.counter > UInt64(before) else {
             let first = number(of: mint.dot).map { names(DotSet($0)) } ?? "nothing"
             throw Objection(
-                truth: .noDotTwice, detail: "\(mint.dot) was \(first) and is minted again by #\(mint.operation)")
+                truth: .noDotTwice, detail: "\(mint.dot) was \(first) and is minted again by \(mint.operation.map { "#\($0)" } ?? "a delete")")
         }
         guard mint.dot.counter == UInt64(before) + 1 else {
             throw Objection(
@@ -159,6 +161,25 @@ struct KeyLedger {
         mints.append(mint)
         return mints.count - 1
     }
+
+    /// A delete is acknowledged: finds what it minted, the best held of those that it may be; nil if there is none.
+    mutating func claim(_ operation: Operation) -> Int? {
+        let candidates = mints.indices.filter { number in
+            let mint = mints[number]
+            guard mint.isTombstone, mint.operation == nil, mint.minted >= operation.invoked else { return false }
+            return operation.context == nil || mint.past.equals(operation.seen)
+        }
+        let best = candidates.max { left, right in
+            let counts = [left, right].map {
+                (mints[$0].heldDurablyBy.nonzeroBitCount, mints[$0].heldBy.nonzeroBitCount)
+            }
+            return counts[0] < counts[1]
+        }
+        if let best { mints[best].operation = operation.number }
+        return best
+    }
+
+    var unclaimedDeletes: Int { mints.filter { $0.isTombstone && $0.operation == nil }.count }
 
     /// A store has finished a write: this is what readers find there now, and what would survive a power failure.
     mutating func onStored(node: Int, _ object: VersionedObject?, allDurable: Bool) throws(Objection) {

@@ -1,5 +1,6 @@
 import NIOCore
 import Node
+import Placement
 import Versions
 
 /// Watches a run from outside the nodes and holds it against the truths. It sees what clients asked and were told, the
@@ -106,6 +107,7 @@ struct Ledger {
             try checkCurrent(covered, operation, found: false)
             operations[number].shown = covered
             operations[number].outcome = .notFound
+            try checkDeletes(of: operation.key)
         case .stored(let found):
             try checkAcknowledged(operation)
             if let found {
@@ -115,8 +117,9 @@ struct Ledger {
             }
             operations[number].outcome = .done
         case .deleted:
-            try checkAcknowledged(operation)
-            if operation.context == nil, let mint = operation.mint {
+            operations[number].mint = keys[operation.key].claim(operation)
+            try checkAcknowledged(operations[number])
+            if operation.context == nil, let mint = operations[number].mint {
                 try checkCurrent(key.mints[mint].past, operation, found: true)
             }
             operations[number].outcome = .done
@@ -129,6 +132,7 @@ struct Ledger {
                     throw KeyLedger.Objection(
                         truth: .refusedNotDone, detail: "#\(number) was refused (\(failure)), but it was minted")
                 }
+                try checkDeletes(of: operation.key)
             }
         }
     }
@@ -219,21 +223,24 @@ struct Ledger {
             let past: DotSet = try mint.context.map { context throws(KeyLedger.Objection) in
                 try ledger.keys[key].dots(of: context.vector)
             } ?? DotSet()
-            let number = try ledger.operation(asking: mint, past: past, key: key)
+            var number: Int?
+            if mint.isTombstone {
+                try ledger.checkAsked(deleteOver: past, key: key)
+            } else {
+                number = try ledger.operation(asking: mint, past: past, key: key)
+            }
             let entry = KeyLedger.Mint(
                 dot: newest.dot, stamp: newest.stamp, value: newest.content.value, isTombstone: newest.isTombstone,
-                operation: number, past: past)
+                operation: number, past: past, minted: time)
             let index = try ledger.keys[key].add(entry)
-            ledger.operations[number].mint = index
+            if let number { ledger.operations[number].mint = index }
+            try ledger.checkDeletes(of: key)
             _ = try ledger.keys[key].examine(object)
         }
     }
 
-    /// The operation that a mint is for. A put carries its number; a delete is known by its context.
-    private func operation(
-        asking mint: Mint, past: DotSet, key: Int
-    ) throws(KeyLedger.Objection) -> Int {
-        guard !mint.isTombstone else { return try deletion(past: past, isBlind: mint.context == nil, key: key) }
+    /// The operation that a put's mint is for: the put carries its number.
+    private func operation(asking mint: Mint, past: DotSet, key: Int) throws(KeyLedger.Objection) -> Int {
         guard let number = CartValue.decode(mint.content.value).first.map(Int.init),
             operations.indices.contains(number), operations[number].key == key, operations[number].kind == .put,
             CartValue.encode(operations[number].value) == mint.content.value
@@ -259,26 +266,40 @@ struct Ledger {
         return number
     }
 
-    private func deletion(past: DotSet, isBlind: Bool, key: Int) throws(KeyLedger.Objection) -> Int {
-        var unread: Int?
-        for operation in operations where operation.key == key && operation.kind == .delete && operation.mint == nil {
-            if case .refused = operation.outcome { continue }
-            if operation.context == nil {
-                unread = unread ?? operation.number
-            } else if operation.seen.equals(past) {
-                return operation.number
-            }
-        }
-        guard let unread, !isBlind else {
-            throw KeyLedger.Objection(
-                truth: .noWriteInvented, detail: "nobody asked to delete \(keys[key].names(past))")
-        }
+    /// A delete minted over `past` must be one that somebody asked for.
+    private func checkAsked(deleteOver past: DotSet, key: Int) throws(KeyLedger.Objection) {
         let missing = keys[key].past(of: past).subtracting(past)
         guard missing.isEmpty else {
             throw KeyLedger.Objection(
-                truth: .contextExact, detail: "#\(unread) deletes what it read, but not \(keys[key].names(missing))")
+                truth: .contextExact,
+                detail: "a delete covers \(keys[key].names(past)), but not \(keys[key].names(missing))")
         }
-        return unread
+        let isAsked = pendingDeletes(of: key).contains { $0.context == nil || $0.seen.equals(past) }
+        guard isAsked, !past.isEmpty else {
+            throw KeyLedger.Objection(
+                truth: .noWriteInvented, detail: "nobody asked to delete \(keys[key].names(past))")
+        }
+    }
+
+    /// Deletes that may be minted yet, or may have been without their client knowing.
+    private func pendingDeletes(of key: Int) -> [Operation] {
+        operations.filter { operation in
+            guard operation.key == key, operation.kind == .delete else { return false }
+            switch operation.outcome {
+            case .open, .unknown: return true
+            case .found, .notFound, .done, .refused: return false
+            }
+        }
+    }
+
+    /// No more deletes may have been minted than were asked for.
+    private func checkDeletes(of key: Int) throws(KeyLedger.Objection) {
+        let asked = pendingDeletes(of: key).count
+        let minted = keys[key].unclaimedDeletes
+        guard minted <= asked else {
+            throw KeyLedger.Objection(
+                truth: .noWriteTwice, detail: "\(minted) deletes were minted that were not acknowledged, \(asked) were asked for")
+        }
     }
 
     mutating func onStored(key: Int, node: Int, _ object: VersionedObject?, allDurable: Bool, at time: UInt64) {
@@ -326,7 +347,7 @@ struct Ledger {
                     truth: .noWriteLost,
                     detail: "\(key.names(DotSet(number))) is gone, though node \(holding[0]) never lost what it held")
             }
-            if operations[mint.operation].outcome == .done { permittedLosses += 1 }
+            if let operation = mint.operation, operations[operation].outcome == .done { permittedLosses += 1 }
         }
         if key.layout.usage == .cart { try checkCart(first, covered, key) }
     }
@@ -337,9 +358,8 @@ struct Ledger {
     ) throws(KeyLedger.Objection) {
         let cart = object?.siblings.flatMap { CartValue.decode($0.content.value) } ?? []
         for number in covered.elements {
-            let operation = key.mints[number].operation
-            guard cart.contains(UInt32(operation)) else {
-                throw KeyLedger.Objection(truth: .noWriteLost, detail: "the cart lost what #\(operation) put into it")
+            guard let operation = key.mints[number].operation, cart.contains(UInt32(operation)) else {
+                throw KeyLedger.Objection(truth: .noWriteLost, detail: "the cart lost what \(key.names(DotSet(number))) put into it")
             }
         }
     }

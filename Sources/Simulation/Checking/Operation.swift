@@ -27,7 +27,7 @@ struct Operation {
     /// Index into the layout's keys.
     let key: Int
     let node: Int
-    let kind: Kind
+    var kind: Kind
     let invoked: UInt64
     /// A put's value: its own unique number first, then what else is in the cart.
     var value: [UInt32] = []

@@ -50,8 +50,8 @@ struct ClusterLayout {
         } catch {
             preconditionFailure("a simulated cluster of \(nodes) nodes cannot be: \(error)")
         }
-        members = map.members.map(\.id)
-        types = Self.makeTypes(&generator)
+        let ids = map.members.map(\.id)
+        let types = Self.makeTypes(&generator)
         var keys: [Key] = []
         for (type, usages) in [
             (0, [KeyUsage.cart, .cart, .probe]), (1, [.anything, .anything, .probe]), (2, [.anything, .probe]),
@@ -59,10 +59,12 @@ struct ClusterLayout {
             for (number, usage) in usages.enumerated() {
                 let key = ObjectKey(type: types[type].name, bucket: "hot", key: "key-\(number)")
                 let partition = map.partition(of: key)
-                let holders = map.holders(of: partition, n: types[type].n).compactMap { members.firstIndex(of: $0) }
+                let holders = map.holders(of: partition, n: types[type].n).compactMap { ids.firstIndex(of: $0) }
                 keys.append(Key(key: key, type: type, usage: usage, holders: holders, partition: partition))
             }
         }
+        members = ids
+        self.types = types
         self.keys = keys
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import Node
+import Placement
 import Versions
 
 /// The run's record of itself: every event and effect goes into a hash that is the same in every process and on every
