@@ -23,7 +23,7 @@ struct StartRegistry {
     /// A majority of the other members.
     private let needed: Int
     /// When the node stops waiting for confirmations.
-    let deadline: Instant
+    private let deadline: Instant
     private var pendingConfirmations: [PendingConfirmation] = []
     /// Times the node had to take a new incarnation because a peer knew a later start.
     private(set) var conflicts = 0
@@ -35,6 +35,11 @@ struct StartRegistry {
         needed = others == 0 ? 0 : others / 2 + 1
         self.deadline = deadline
         state = continues && others > 0 ? .awaiting(confirmedBy: []) : .ready
+    }
+
+    /// When ``onTick(_:keeper:into:)`` has something to do; nil while nothing but a disk is waited for.
+    var nextDeadline: Instant? {
+        if case .awaiting = state { deadline } else { nil }
     }
 
     /// Whether this node may mint versions.
