@@ -156,6 +156,7 @@ extension Transcript {
             mix(forward.correlation)
             mix(forward.start)
             mix(forward.sequence)
+            mix(forward.receiver)
             mix(forward.request)
         case .forwarded(let forwarded):
             mix(9)
