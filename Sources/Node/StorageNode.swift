@@ -49,6 +49,7 @@ public struct StorageNode: ~Copyable {
     }
 
     public mutating func start(_ now: Time, into queue: inout EffectQueue) {
+        starts.onStart(keeper: &keeper, into: &queue)
         reserveClock(now, into: &queue)
     }
 
