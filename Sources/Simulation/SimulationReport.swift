@@ -28,7 +28,8 @@ extension SimulationReport: CustomStringConvertible {
     public var description: String {
         let faults = faults.filter { $0.count > 0 }.map { "\($0.kind.rawValue) \($0.count)" }.joined(separator: ", ")
         let outcome = violation.map { "\($0)" } ?? "all truths kept"
-        return "seed \(seed): \(nodes) nodes, \(operations) operations, \(events) events in \(simulatedMilliseconds) ms;"
+        return
+            "seed \(seed): \(nodes) nodes, \(operations) operations, \(events) events in \(simulatedMilliseconds) ms;"
             + " faults: \(faults.isEmpty ? "none" : faults); \(outcome)"
     }
 }

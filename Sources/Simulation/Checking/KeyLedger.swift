@@ -132,7 +132,8 @@ struct KeyLedger {
     func names(_ dots: DotSet) -> String {
         let texts = dots.elements.map { number in
             let mint = mints[number]
-            return (mint.isTombstone ? "delete" : "put") + (mint.operation.map { " #\($0)" } ?? " at \(mint.minted / 1_000_000) ms")
+            return (mint.isTombstone ? "delete" : "put")
+                + (mint.operation.map { " #\($0)" } ?? " at \(mint.minted / 1_000_000) ms")
         }
         return "{\(texts.joined(separator: ", "))}"
     }
@@ -145,7 +146,9 @@ struct KeyLedger {
         guard mint.dot.counter > UInt64(before) else {
             let first = number(of: mint.dot).map { names(DotSet($0)) } ?? "nothing"
             throw Objection(
-                truth: .noDotTwice, detail: "\(mint.dot) was \(first) and is minted again by \(mint.operation.map { "#\($0)" } ?? "a delete")")
+                truth: .noDotTwice,
+                detail:
+                    "\(mint.dot) was \(first) and is minted again by \(mint.operation.map { "#\($0)" } ?? "a delete")")
         }
         guard mint.dot.counter == UInt64(before) + 1 else {
             throw Objection(

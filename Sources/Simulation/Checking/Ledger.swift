@@ -23,7 +23,8 @@ struct Ledger {
         }
     }
 
-    private mutating func check(_ key: Int, at time: UInt64, _ body: (inout Ledger) throws(KeyLedger.Objection) -> Void) {
+    private mutating func check(_ key: Int, at time: UInt64, _ body: (inout Ledger) throws(KeyLedger.Objection) -> Void)
+    {
         guard violation == nil else { return }
         do throws(KeyLedger.Objection) {
             try body(&self)
@@ -156,7 +157,8 @@ struct Ledger {
         guard claimed.equals(covered) else {
             throw KeyLedger.Objection(
                 truth: .contextExact,
-                detail: "#\(operation.number) was shown \(key.names(covered)), its context covers \(key.names(claimed))")
+                detail: "#\(operation.number) was shown \(key.names(covered)), its context covers \(key.names(claimed))"
+            )
         }
     }
 
@@ -220,9 +222,10 @@ struct Ledger {
                 throw KeyLedger.Objection(
                     truth: .order, detail: "the version just minted is not the newest under \(object.vector)")
             }
-            let past: DotSet = try mint.context.map { context throws(KeyLedger.Objection) in
-                try ledger.keys[key].dots(of: context.vector)
-            } ?? DotSet()
+            let past: DotSet =
+                try mint.context.map { context throws(KeyLedger.Objection) in
+                    try ledger.keys[key].dots(of: context.vector)
+                } ?? DotSet()
             var number: Int?
             if mint.isTombstone {
                 try ledger.checkAsked(deleteOver: past, key: key)
@@ -298,7 +301,8 @@ struct Ledger {
         let minted = keys[key].unclaimedDeletes
         guard minted <= asked else {
             throw KeyLedger.Objection(
-                truth: .noWriteTwice, detail: "\(minted) deletes were minted that were not acknowledged, \(asked) were asked for")
+                truth: .noWriteTwice,
+                detail: "\(minted) deletes were minted that were not acknowledged, \(asked) were asked for")
         }
     }
 
@@ -359,7 +363,8 @@ struct Ledger {
         let cart = object?.siblings.flatMap { CartValue.decode($0.content.value) } ?? []
         for number in covered.elements {
             guard let operation = key.mints[number].operation, cart.contains(UInt32(operation)) else {
-                throw KeyLedger.Objection(truth: .noWriteLost, detail: "the cart lost what \(key.names(DotSet(number))) put into it")
+                throw KeyLedger.Objection(
+                    truth: .noWriteLost, detail: "the cart lost what \(key.names(DotSet(number))) put into it")
             }
         }
     }
@@ -367,7 +372,8 @@ struct Ledger {
     // MARK: For the reader
 
     private func history(of key: Int) -> [String] {
-        operations.filter { $0.key == key && !($0.kind == .get && $0.outcome == .notFound) }.suffix(40).map { operation in
+        operations.filter { $0.key == key && !($0.kind == .get && $0.outcome == .notFound) }.suffix(40).map {
+            operation in
             var line = "\(operation.invoked / 1_000_000) ms: client \(operation.client) at node \(operation.node):"
             line += " #\(operation.number) \(operation.kind)"
             if operation.kind == .put { line += " \(operation.value)" }

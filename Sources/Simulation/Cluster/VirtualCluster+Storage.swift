@@ -114,6 +114,24 @@ extension VirtualCluster {
         return object
     }
 
+    /// Whether some replica's record is damaged and none has one that can be read.
+    func isBeyondRepair(_ key: Int) -> Bool {
+        let store = layout.store(ofType: layout.keys[key].type)
+        var isDamaged = false
+        for holder in layout.keys[key].holders {
+            guard let process = machines[holder].process else { continue }
+            let request = StorageRequest(
+                token: StorageToken(rawValue: 0), store: store, partition: layout.keys[key].partition,
+                key: layout.keys[key].key, operation: .read)
+            switch process.stores[store].objects.read(request) {
+            case .failed: isDamaged = true
+            case .read(_, nil): break
+            case .read, .minted, .written: return false
+            }
+        }
+        return isDamaged
+    }
+
     func keyIndex(of request: StorageRequest) -> Int? {
         layout.keys.firstIndex { $0.key == request.key }
     }

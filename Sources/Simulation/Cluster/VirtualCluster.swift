@@ -44,6 +44,7 @@ final class VirtualCluster {
                 disk: NodeDisk(stores: ClusterLayout.stores.count),
                 timepiece: VirtualTimepiece(rate: rate, wallOffset: generator.within(-200...200)))
         }
+        if plan.drift > 0, let index = FaultKind.allCases.firstIndex(of: .drift) { faults[index] = machines.count }
         remembered = Array(repeating: nil, count: layout.keys.count)
         self.generator = generator
     }
@@ -111,7 +112,8 @@ final class VirtualCluster {
         process.tickAt = nil
         ticksInARow += 1
         if ticksInARow > 10_000 {
-            ledger.object(.recovery, "\(name(node)) wants to be ticked again and again at one instant", key: nil, at: now)
+            ledger.object(
+                .recovery, "\(name(node)) wants to be ticked again and again at one instant", key: nil, at: now)
             return
         }
         hand(.tick, to: node)
