@@ -31,7 +31,9 @@ public enum EngineFactory {
         switch kind {
         case .memory:
             return MemoryEngine()
-        case .lmdb, .bdb, .sqlite:
+        case .lmdb:
+            return try LMDBEngine(folder: folder, options: options)
+        case .bdb, .sqlite:
             throw EngineError(
                 .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }
