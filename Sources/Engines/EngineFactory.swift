@@ -33,7 +33,9 @@ public enum EngineFactory {
             return MemoryEngine()
         case .lmdb:
             return try LMDBEngine(folder: folder, options: options)
-        case .bdb, .sqlite:
+        case .bdb:
+            return try BerkeleyDBEngine(folder: folder, options: options)
+        case .sqlite:
             throw EngineError(
                 .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }

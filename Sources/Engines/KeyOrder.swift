@@ -25,18 +25,6 @@ enum KeyOrder {
     }
 }
 
-extension ByteBuffer {
-    /// `withUnsafeReadableBytes`, but an error keeps its type.
-    func withBytes<Value, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
-    ) throws(Failure) -> Value {
-        let result = withUnsafeReadableBytes { bytes -> Result<Value, Failure> in
-            do throws(Failure) { return .success(try body(bytes)) } catch { return .failure(error) }
-        }
-        return try result.get()
-    }
-}
-
 extension KeyRange {
     /// `body` gets both bounds; the upper is nil where there is none.
     func withBounds<Value, Failure: Error>(
