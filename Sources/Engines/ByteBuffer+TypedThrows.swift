@@ -16,8 +16,8 @@ extension ByteBuffer {
 }
 
 extension WriteBatch {
-    /// Bytes of the keys and values in it: what a log will take, roughly.
-    var byteCount: Int {
+    /// Bytes of the keys and values in it: what a log or a queue will take, roughly.
+    public var byteCount: Int {
         operations.reduce(0) { sum, operation in
             switch operation {
             case .put(let key, let value): sum + key.readableBytes + value.readableBytes

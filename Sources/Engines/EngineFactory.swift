@@ -36,8 +36,7 @@ public enum EngineFactory {
         case .bdb:
             return try BerkeleyDBEngine(folder: folder, options: options)
         case .sqlite:
-            throw EngineError(
-                .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
+            return try SQLiteEngine(folder: folder, options: options)
         }
     }
 }

@@ -22,6 +22,11 @@ struct EngineConformanceTests {
         try run(check, on: .bdb)
     }
 
+    @Test("SQLite", arguments: EngineConformance.checks)
+    func sqlite(check: ConformanceCheck) throws {
+        try run(check, on: .sqlite)
+    }
+
     private func run(_ check: ConformanceCheck, on kind: EngineKind) throws {
         let folder = try TemporaryFolder()
         let fixture = EngineFixture(

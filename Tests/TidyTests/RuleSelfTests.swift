@@ -140,6 +140,13 @@ struct RuleSelfTests {
         #expect(lines(TrapRule(), text, in: "Tests/NodeTests/Made.swift").isEmpty)
     }
 
+    @Test("a sleeping test is found, not the word")
+    func sleepingTests() {
+        let text = "try await Task.sleep(for: .seconds(1))\nusleep(10)\n// sleep(1)\nlet sleep = 1"
+        #expect(lines(SleepingTestRule(), text, in: "Tests/NodeTests/Made.swift") == [1, 2])
+        #expect(lines(SleepingTestRule(), text, in: "Sources/Server/Made.swift").isEmpty)
+    }
+
     @Test("what was left for later, machine paths and words of the workplace are found in any file")
     func wording() {
         let word = "TO" + "DO"

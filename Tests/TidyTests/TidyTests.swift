@@ -23,6 +23,7 @@ enum HouseRules {
         LineWidthRule(),
         FunctionLengthRule(allowed: allowedLongFunctions),
         TrapRule(),
+        SleepingTestRule(),
         BannedTextRule.leftForLater,
         BannedTextRule.machinePaths,
         BannedTextRule.workplaceWords,

@@ -1,30 +1,27 @@
-import Glibc
-
-/// A real thread with an error to hand over: checks must block, which a task must not.
+/// A thread with an error to hand over: checks block, which a task must not.
 final class CheckThread: @unchecked Sendable {
-    // Unchecked: `failure` is written by the thread and read after its join, which orders the two.
-    private let body: @Sendable () throws -> Void
-    private var failure: (any Error)?
-    private var handle = pthread_t()
+    // Unchecked: `outcome` is set before init returns and not changed after it.
+
+    private final class Outcome: @unchecked Sendable {
+        // Unchecked: `failure` is written by the thread and read after its join, which orders the two.
+        var failure: (any Error)?
+    }
+
+    private let outcome: Outcome
+    private let thread: BlockingThread
 
     init(_ body: @escaping @Sendable () throws -> Void) {
-        self.body = body
-        let code = pthread_create(
-            &handle, nil,
-            { context in
-                guard let context else { return nil }
-                let thread = Unmanaged<CheckThread>.fromOpaque(context).takeRetainedValue()
-                do { try thread.body() } catch { thread.failure = error }
-                return nil
-            }, Unmanaged.passRetained(self).toOpaque())
-        precondition(code == 0, "pthread_create: \(code)")
+        let outcome = Outcome()
+        self.outcome = outcome
+        thread = BlockingThread(name: "engine check") {
+            do { try body() } catch { outcome.failure = error }
+        }
     }
 
     /// Waits for the end and throws what the body threw. To be called once.
     func join() throws {
-        let code = pthread_join(handle, nil)
-        precondition(code == 0, "pthread_join: \(code)")
-        if let failure { throw failure }
+        thread.join()
+        if let failure = outcome.failure { throw failure }
     }
 }
 

@@ -19,7 +19,7 @@ public struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertibl
     /// Bytes from where the decoding began to where the field begins.
     public var offset: Int
 
-    init(_ reason: Reason, field: StaticString, offset: Int) {
+    package init(_ reason: Reason, field: StaticString, offset: Int) {
         self.reason = reason
         self.field = field.description
         self.offset = offset

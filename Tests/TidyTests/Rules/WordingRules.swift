@@ -28,6 +28,26 @@ struct TrapRule: HouseRule {
     }
 }
 
+/// A test that waits for time to pass is slow on a fast machine and fails on a slow one.
+struct SleepingTestRule: HouseRule {
+    let name = "no-sleeping-test"
+
+    private static let calls: Set = ["sleep", "usleep", "nanosleep"]
+
+    func findings(in files: [ProjectFile]) -> [Finding] {
+        files.filter { $0.path.hasPrefix("Tests/") }.flatMap { file in
+            file.tokens.indices.compactMap { index in
+                guard Self.calls.contains(file.tokens[index].text), file.tokens.text(index + 1) == "(" else {
+                    return nil
+                }
+                return finding(
+                    file, file.tokens[index].line,
+                    "`\(file.tokens[index].text)(` in a test: wait for the event itself, or hand the time in")
+            }
+        }
+    }
+}
+
 /// Texts that must not stand in any file of the project, comments and documents included.
 struct BannedTextRule: HouseRule {
     let name: String

@@ -124,6 +124,15 @@ struct SiblingTests {
         let changes = [second, second].map { merge($0, into: &record, .lastWriteWins) }
         #expect(changes == [true, false], "reduced to one at first")
         #expect(record.siblings.count == 1)
+
+        // The other side has seen, and dropped, a write that lost; the version that won is the same.
+        var loser = Replica(node: 3)
+        loser.wall -= 1_000
+        let lost = try loser.put("lost", context: nil, policy: .lastWriteWins).object
+        let won = record.merged(with: lost, policy: .lastWriteWins)
+        #expect(won.siblings == record.siblings)
+        let vectorChanges = [won, won].map { merge($0, into: &record, .lastWriteWins) }
+        #expect(vectorChanges == [true, false])
     }
 
     @Test("damaged objects that each claim to have superseded the other keep the newest rather than nothing")

@@ -22,19 +22,19 @@ extension ByteBuffer {
 }
 
 /// Reads fields off a buffer and says where it failed. Every value has one encoding, others are refused, so that
-/// equal bytes and equal values mean the same.
-struct FieldReader {
-    private(set) var buffer: ByteBuffer
+/// equal bytes and equal values mean the same. Other encodings of the package read with it too.
+package struct FieldReader {
+    package private(set) var buffer: ByteBuffer
     private let start: Int
 
-    init(_ buffer: ByteBuffer) {
+    package init(_ buffer: ByteBuffer) {
         self.buffer = buffer
         start = buffer.readerIndex
     }
 
-    var offset: Int { buffer.readerIndex - start }
+    package var offset: Int { buffer.readerIndex - start }
 
-    mutating func varint(_ field: StaticString) throws(DecodingFailure) -> UInt64 {
+    package mutating func varint(_ field: StaticString) throws(DecodingFailure) -> UInt64 {
         let begin = offset
         var number: UInt64 = 0
         var shift: UInt64 = 0
@@ -55,7 +55,7 @@ struct FieldReader {
         }
     }
 
-    mutating func integer<Number: FixedWidthInteger>(_ field: StaticString) throws(DecodingFailure) -> Number {
+    package mutating func integer<Number: FixedWidthInteger>(_ field: StaticString) throws(DecodingFailure) -> Number {
         guard let number: Number = buffer.readInteger() else {
             throw DecodingFailure(.truncated, field: field, offset: offset)
         }
@@ -63,7 +63,7 @@ struct FieldReader {
     }
 
     /// Refuses a count of items that the bytes left cannot hold, so that nothing is ever allocated by a mere claim.
-    mutating func count(_ field: StaticString, itemsOfAtLeast bytes: Int) throws(DecodingFailure) -> Int {
+    package mutating func count(_ field: StaticString, itemsOfAtLeast bytes: Int) throws(DecodingFailure) -> Int {
         let begin = offset
         let count = try varint(field)
         guard count <= UInt64(buffer.readableBytes / bytes) else {
@@ -73,7 +73,7 @@ struct FieldReader {
     }
 
     /// A length and that many bytes, as a slice of the buffer.
-    mutating func bytes(_ field: StaticString) throws(DecodingFailure) -> ByteBuffer {
+    package mutating func bytes(_ field: StaticString) throws(DecodingFailure) -> ByteBuffer {
         let begin = offset
         let length = try count(field, itemsOfAtLeast: 1)
         guard let slice = buffer.readSlice(length: length) else {
