@@ -31,7 +31,11 @@ public enum EngineFactory {
         switch kind {
         case .memory:
             return MemoryEngine()
-        case .lmdb, .bdb, .sqlite:
+        case .lmdb:
+            return try LMDBEngine(folder: folder, options: options)
+        case .bdb:
+            return try BerkeleyDBEngine(folder: folder, options: options)
+        case .sqlite:
             throw EngineError(
                 .failed, operation: "open \(folder.path)", detail: "this build has no engine \(kind.rawValue)")
         }

@@ -13,6 +13,11 @@ enum KeyOrder {
         return left.count - right.count
     }
 
+    static func hasPrefix(_ bytes: UnsafeRawBufferPointer, _ prefix: UnsafeRawBufferPointer) -> Bool {
+        bytes.count >= prefix.count
+            && compare(UnsafeRawBufferPointer(rebasing: bytes[..<prefix.count]), prefix) == 0
+    }
+
     static func compare(_ left: ByteBuffer, _ right: ByteBuffer) -> Int {
         left.withUnsafeReadableBytes { first in
             right.withUnsafeReadableBytes { second in compare(first, second) }
@@ -21,6 +26,16 @@ enum KeyOrder {
 }
 
 extension KeyRange {
+    /// `body` gets both bounds; the upper is nil where there is none.
+    func withBounds<Value, Failure: Error>(
+        _ body: (_ lower: UnsafeRawBufferPointer, _ upper: UnsafeRawBufferPointer?) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try lowerBound.withBytes { lower throws(Failure) in
+            guard let upperBound else { return try body(lower, nil) }
+            return try upperBound.withBytes { upper throws(Failure) in try body(lower, upper) }
+        }
+    }
+
     /// True where no key can be in the range.
     var isEmpty: Bool {
         guard let upperBound else { return false }

@@ -45,10 +45,10 @@ extension StorageNode {
     }
 
     /// How many replicas a type has in the cluster as it is: fewer members than N count as N.
-    func replicaCount(_ type: BucketType) -> Int { min(type.n, settings.map.replicas) }
+    func replicaCount(_ type: BucketType) -> Int { min(type.n, settings.map.table.replicas) }
 
     func holders(_ partition: Int, _ type: BucketType) -> [MemberID] {
-        Array(settings.map.holders(of: partition, n: replicaCount(type)))
+        Array(settings.map.holders(of: partition, n: type.n))
     }
 
     /// Chooses a write's coordinator (Dynamo §4.5, §6.4): the holder that answered the preceding get fastest, or this

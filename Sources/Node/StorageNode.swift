@@ -135,7 +135,7 @@ public struct StorageNode: ~Copyable {
             onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, &queue)
         }
         for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
-            let lost = RequestFailure.coordinatorLost(settings.map.name(of: peer))
+            let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
             onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, &queue)
         }
     }

@@ -17,6 +17,11 @@ struct EngineConformanceTests {
         try run(check, on: .lmdb)
     }
 
+    @Test("Berkeley DB", arguments: EngineConformance.checks)
+    func bdb(check: ConformanceCheck) throws {
+        try run(check, on: .bdb)
+    }
+
     private func run(_ check: ConformanceCheck, on kind: EngineKind) throws {
         let folder = try TemporaryFolder()
         let fixture = EngineFixture(

@@ -124,6 +124,18 @@ enum FileCalls {
         guard rmdir(path) == 0 else { throw failure(operation, "rmdir", path) }
     }
 
+    /// Bytes; nil where there is no such file.
+    static func length(of path: String, operation: String) throws(EngineError) -> Int? {
+        var status = stat()
+        if stat(path, &status) == 0 { return Int(status.st_size) }
+        if errno == ENOENT { return nil }
+        throw failure(operation, "stat", path)
+    }
+
+    static func setLength(of path: String, _ length: Int, operation: String) throws(EngineError) {
+        guard truncate(path, off_t(length)) == 0 else { throw failure(operation, "truncate", path) }
+    }
+
     /// The blocks that the files of a folder take, in bytes. A file that goes away meanwhile counts for nothing.
     static func bytesOnDisk(in path: String, operation: String) throws(EngineError) -> Int {
         var bytes = 0

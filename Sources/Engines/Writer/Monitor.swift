@@ -36,6 +36,15 @@ final class Monitor: @unchecked Sendable {
         check(pthread_cond_wait(condition, mutex), "pthread_cond_wait")
     }
 
+    /// As ``wait()``, for no longer than about `seconds` (of the system's clock, which may be set meanwhile).
+    func wait(atMostSeconds seconds: Int) {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        deadline.tv_sec += seconds
+        let code = pthread_cond_timedwait(condition, mutex, &deadline)
+        if code != ETIMEDOUT { check(code, "pthread_cond_timedwait") }
+    }
+
     func wakeOne() {
         check(pthread_cond_signal(condition), "pthread_cond_signal")
     }

@@ -36,20 +36,22 @@ public struct Founding: Sendable {
     public let founders: [Founder]
     public let members: [Member]
 
-    /// - Throws: A founder's weight or zone that cannot be.
-    public init(
-        name: String, partitioning: Partitioning, n: Int, founders: [Founder]
-    ) throws(PlacementError) {
+    public init(name: String, partitioning: Partitioning, n: Int, founders: [Founder]) throws(FoundingError) {
+        guard n >= 1 else { throw .replicas(n) }
+        guard !founders.isEmpty else { throw .noMembers }
         self.name = name
         self.partitioning = partitioning
         self.n = n
         self.founders = founders.sorted { $0.name < $1.name }
         var members: [Member] = []
         for founder in self.founders {
-            members.append(
-                try Member(
-                    id: MemberID.founding(cluster: name, name: founder.name), name: founder.name, zone: founder.zone,
-                    weight: founder.weight))
+            let id = MemberID.founding(cluster: name, name: founder.name)
+            if let other = members.first(where: { $0.id == id }) { throw .sameMember(other.name, founder.name) }
+            do throws(PlacementError) {
+                members.append(try Member(id: id, name: founder.name, zone: founder.zone, weight: founder.weight))
+            } catch {
+                throw .member(error)
+            }
         }
         self.members = members
     }
@@ -72,5 +74,29 @@ public struct Founding: Sendable {
             bytes.writeInteger(founder.weight.bitPattern)
         }
         return ClusterID(hash: KeyHash(hashing: bytes))
+    }
+
+    /// Who holds what at the founding: the target itself.
+    public var map: ClusterMap {
+        let target = EqualPartitionsStrategy().target(
+            members: members, partitioning: partitioning, replicas: n, previous: nil)
+        return ClusterMap(partitioning: partitioning, table: target.table, replicas: n)
+    }
+}
+
+/// Why a cluster cannot be founded so.
+public enum FoundingError: Error, Equatable, Sendable, CustomStringConvertible {
+    case noMembers
+    case replicas(Int)
+    case sameMember(String, String)
+    case member(PlacementError)
+
+    public var description: String {
+        switch self {
+        case .noMembers: "a cluster is founded with at least one member"
+        case .replicas(let n): "n is \(n): at least 1 replica is needed"
+        case .sameMember(let one, let other): "members '\(one)' and '\(other)' would be the same: name each differently"
+        case .member(let error): "\(error)"
+        }
     }
 }

@@ -89,8 +89,9 @@ extension Mint {
 
     private func siblings(of stored: VersionedObject?, with new: Sibling) throws(MintRefusal) -> [Sibling] {
         guard let stored else { return [new] }
-        var siblings = stored.siblings
-        if let context { siblings.removeAll { context.vector.covers($0.dot) } }
+        var siblings: [Sibling] = []
+        siblings.reserveCapacity(stored.siblings.count + 1)
+        for sibling in stored.siblings where context?.vector.covers(sibling.dot) != true { siblings.append(sibling) }
         if policy == .lastWriteWins {
             // Stamps cannot rise past the last one there is; there, and only there, the new one may lose.
             return [siblings.reduce(new) { $0.isOlder(than: $1) ? $1 : $0 }]

@@ -30,9 +30,10 @@ extension SipHash {
     }
 }
 
+private let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+
 /// Eleven digits hold every 64-bit number.
 private func base62(_ number: UInt64) -> String {
-    let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     var rest = number
     return String(unsafeUninitializedCapacity: 11) { text in
         for position in (0..<11).reversed() {
