@@ -4,7 +4,7 @@
 /// expected and what came, and closes what it opened.
 public enum EngineConformance {
     public static let checks: [ConformanceCheck] =
-        orderChecks + batchChecks + scanChecks + sizeChecks + lifeChecks
+        orderChecks + batchChecks + scanChecks + sizeChecks + lifeChecks + folderChecks + growthChecks
 }
 
 public struct ConformanceCheck: Sendable, CustomStringConvertible {
@@ -23,14 +23,15 @@ public struct ConformanceCheck: Sendable, CustomStringConvertible {
     public var description: String { name }
 
     public func run(_ fixture: EngineFixture) throws {
-        precondition(!needsFiles || fixture.isPersistent, "\(name): \(fixture.name) keeps nothing on disk")
+        precondition(!needsFiles || fixture.isPersistent, "\(name): \(fixture.kind.rawValue) keeps nothing on disk")
         try body(fixture)
     }
 }
 
 /// How a check opens the engine under test.
 public struct EngineFixture: Sendable {
-    public let name: String
+    /// As the folder's file ENGINE names it.
+    public let kind: EngineKind
     /// An empty folder for one check alone, removed by the caller afterwards.
     public let folder: String
     /// False for an engine that keeps nothing after its close.
@@ -38,10 +39,10 @@ public struct EngineFixture: Sendable {
     private let opener: @Sendable (_ path: String) throws -> any LocalPersistenceEngine
 
     public init(
-        name: String, folder: String, isPersistent: Bool,
+        _ kind: EngineKind, folder: String, isPersistent: Bool,
         open: @escaping @Sendable (_ path: String) throws -> any LocalPersistenceEngine
     ) {
-        self.name = name
+        self.kind = kind
         self.folder = folder
         self.isPersistent = isPersistent
         self.opener = open
