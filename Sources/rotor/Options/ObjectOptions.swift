@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Placement
-import RiakWire
+public import RiakWire
 import RotorClient
 
 /// Names an object.
