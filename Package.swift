@@ -85,12 +85,15 @@ if !coreOnly {
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", nioCore]),
+        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
                 "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "RotorTests", dependencies: ["rotor", "RotorClient", nioCore]),
     ]
