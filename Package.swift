@@ -76,6 +76,7 @@ if !coreOnly {
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -88,12 +89,16 @@ if !coreOnly {
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", nioCore]),
+        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, logging,
+                "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, nioConcurrency,
+                logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "RotorTests", dependencies: ["rotor", "RotorClient", nioCore]),
     ]

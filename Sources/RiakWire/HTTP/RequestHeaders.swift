@@ -21,54 +21,21 @@ public struct RequestHeaders: Sendable {
     /// The length tells most headers apart before a letter is compared.
     private mutating func read(_ name: String, _ value: String) {
         switch name.utf8.count {
-        case 4: if name.isHeader("link") { links.append(value) }
-        case 6:
-            if name.isHeader("accept") {
-                accept = accept.map { $0 + ", " + value } ?? value
-            } else if name.isHeader("expect") {
-                expectsContinue = value.isHeader("100-continue")
-            }
-        case 8: if name.isHeader("if-match") { Self.join(value, to: &preconditions.ifMatch) }
-        case 12: if name.isHeader("content-type") { contentType = value }
-        case 13:
-            if name.isHeader("x-riak-vclock") {
-                contextText = value
-            } else if name.isHeader("if-none-match") {
-                Self.join(value, to: &preconditions.ifNoneMatch)
-            } else {
-                readObjectHeader(name, value)
-            }
-        case 14: if name.isHeader("content-length") { contentLength = Int(value) }
-        case 16:
-            if name.isHeader("content-encoding") { contentEncoding = value } else { readObjectHeader(name, value) }
-        case 17:
-            if name.isHeader("if-modified-since") {
-                preconditions.ifModifiedSince = value
-            } else {
-                readObjectHeader(name, value)
-            }
-        case 19:
-            if name.isHeader("if-unmodified-since") {
-                preconditions.ifUnmodifiedSince = value
-            } else {
-                readObjectHeader(name, value)
-            }
-        case 22:
-            if name.isHeader("x-riak-if-not-modified") {
-                unmodifiedContextText = value
-            } else {
-                readObjectHeader(name, value)
-            }
-        case 13...: readObjectHeader(name, value)
+        case 4 where name.isHeader("link"): links.append(value)
+        case 6 where name.isHeader("accept"): Self.join(value, to: &accept)
+        case 6 where name.isHeader("expect"): expectsContinue = value.isHeader("100-continue")
+        case 8 where name.isHeader("if-match"): Self.join(value, to: &preconditions.ifMatch)
+        case 12 where name.isHeader("content-type"): contentType = value
+        case 13 where name.isHeader("x-riak-vclock"): contextText = value
+        case 13 where name.isHeader("if-none-match"): Self.join(value, to: &preconditions.ifNoneMatch)
+        case 14 where name.isHeader("content-length"): contentLength = Int(value)
+        case 16 where name.isHeader("content-encoding"): contentEncoding = value
+        case 17 where name.isHeader("if-modified-since"): preconditions.ifModifiedSince = value
+        case 19 where name.isHeader("if-unmodified-since"): preconditions.ifUnmodifiedSince = value
+        case 22 where name.isHeader("x-riak-if-not-modified"): unmodifiedContextText = value
+        case 13... where name.hasHeaderPrefix(ObjectHeader.userMetadataPrefix): userMetadata.append((name, value))
+        case 14... where name.hasHeaderPrefix(ObjectHeader.indexPrefix): indexEntries.append((name, value))
         default: break
-        }
-    }
-
-    private mutating func readObjectHeader(_ name: String, _ value: String) {
-        if name.hasHeaderPrefix(ObjectHeader.userMetadataPrefix) {
-            userMetadata.append((name, value))
-        } else if name.hasHeaderPrefix(ObjectHeader.indexPrefix) {
-            indexEntries.append((name, value))
         }
     }
 
@@ -91,8 +58,6 @@ public struct RequestHeaders: Sendable {
         }
         return context
     }
-
-    public var hasUnmodifiedContext: Bool { unmodifiedContextText != nil }
 
     /// The metadata of a value that comes with these headers, encoded.
     ///

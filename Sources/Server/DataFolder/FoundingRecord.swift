@@ -60,7 +60,7 @@ struct FoundingRecord: Sendable {
                 Founding.Founder(name: name, address: address, zone: zone, weight: Double(bitPattern: weight)))
         }
         guard buffer.readableBytes == 0 else { throw .damaged(path: path, reason: "goes on after its end") }
-        do throws(PlacementError) {
+        do {
             founding = try Founding(
                 name: name, partitioning: try Partitioning(count: Int(partitions)), n: Int(n), founders: founders)
         } catch {

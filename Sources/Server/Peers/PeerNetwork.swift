@@ -19,7 +19,7 @@ final class PeerNetwork: @unchecked Sendable {
     private var peers: [MemberID: Peer] = [:]
     /// Connections that have not said who they are.
     private var strangers: [ObjectIdentifier: PeerLink] = [:]
-    private var listener: (any Channel)?
+    private var listener: PeerListener?
     private var isStopped = false
     private var dirty: [PeerLink] = []
     private var strangerLines = LineLimiter(lines: 10, span: .seconds(10))
@@ -66,40 +66,19 @@ final class PeerNetwork: @unchecked Sendable {
 
     // MARK: Beginning and end
 
-    /// Listens, then dials. The address it listens at, which tells the port where 0 was asked for.
-    func start(at address: NetworkAddress) -> EventLoopFuture<NetworkAddress> {
-        let settings = settings
-        let bootstrap = ServerBootstrap(group: loop)
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: Self.waterMark(settings))
-            .childChannelOption(.maxMessagesPerRead, value: 16)
-            .childChannelInitializer { [self] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let link = PeerLink(network: self, settings: settings, dialedTo: nil)
-                    try channel.pipeline.syncOperations.addHandler(link)
-                }
-            }
-        return bootstrap.bind(host: address.host, port: address.port).flatMapErrorThrowing { error in
-            throw ListenError(door: "cluster", address: address, cause: error)
-        }.hop(to: loop).flatMapThrowing { [self] channel in
-            guard !isStopped else {
-                channel.close(promise: nil)
-                throw ChannelError.ioOnClosedChannel
-            }
-            listener = channel
-            for peer in peers.values.sorted(by: { $0.id < $1.id }) { dialLater(peer) }
-            return NetworkAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
-        }
+    /// Accepts, and dials.
+    func start(_ listener: PeerListener) {
+        loop.assertInEventLoop()
+        self.listener = listener
+        listener.open(to: self)
+        for peer in peers.values.sorted(by: { $0.id < $1.id }) { dialLater(peer) }
     }
 
     /// Closes the listener and all connections; done when the last is closed.
     func stop() -> EventLoopFuture<Void> {
         loop.flatSubmit { [self] in
             isStopped = true
-            var closing = listener.map { [$0.closeFuture] } ?? []
-            listener?.close(promise: nil)
+            var closing = listener.map { [$0.close()] } ?? []
             for link in strangers.values + peers.values.compactMap(\.link) + peers.values.compactMap(\.greeting) {
                 if let closed = link.closeFuture { closing.append(closed) }
                 link.close("this node stops")
@@ -107,10 +86,6 @@ final class PeerNetwork: @unchecked Sendable {
             for peer in peers.values { peer.cancelDial("this node stops") }
             return .andAllComplete(closing, on: loop)
         }
-    }
-
-    private static func waterMark(_ settings: PeerSettings) -> ChannelOptions.Types.WriteBufferWaterMark {
-        .init(low: settings.maximumUnsentBytes / 2, high: settings.maximumUnsentBytes)
     }
 
     // MARK: Dialing
@@ -133,7 +108,7 @@ final class PeerNetwork: @unchecked Sendable {
         ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(Int64(settings.connectMilliseconds)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.writeBufferWaterMark, value: Self.waterMark(settings))
+            .channelOption(.writeBufferWaterMark, value: settings.waterMark)
             .channelOption(.maxMessagesPerRead, value: 16)
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -40,8 +40,9 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     /// A request without a body to speak of that is refused when it is whole.
     private var refusal: HTTPRefusal?
     private var context: ChannelHandlerContext?
-    private var lastRead = NIODeadline.now()
+    private var lastActive = NIODeadline.uptimeNanoseconds(0)
     private var inputIsClosed = false
+    private var timer: Scheduled<Void>?
 
     init(_ settings: HTTPDoorSettings, _ responder: HTTPResponder, _ budget: BodyBudget) {
         self.settings = settings
@@ -51,10 +52,12 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        lastActive = context.eventLoop.now
         scheduleIdleCheck(context, in: settings.idleTimeout)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
         self.context = nil
     }
 
@@ -65,7 +68,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastRead = .now()
+        lastActive = context.eventLoop.now
         switch Self.unwrapInboundIn(data) {
         case .head(let head): onHead(head, context)
         case .body(let part): onBody(part, context)
@@ -166,6 +169,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         budget.give(back: answering.bufferedBytes)
         answering.bufferedBytes = 0
         state = .idle
+        lastActive = context.eventLoop.now
         if inputIsClosed { answering.keepsAlive = false }
         write(reply, answering, context)
         if !answering.keepsAlive { context.close(promise: nil) }
@@ -178,7 +182,8 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         state = .lingering(bytes: 0)
         write(refusal.reply, answering, context)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: settings.lingeringTimeout) { bound.value.close(promise: nil) }
+        timer?.cancel()
+        timer = context.eventLoop.scheduleTask(in: settings.lingeringTimeout) { bound.value.close(promise: nil) }
     }
 
     private func write(_ reply: HTTPReply, _ answering: Answering, _ context: ChannelHandlerContext) {
@@ -242,10 +247,9 @@ extension HTTPConnectionHandler {
     /// A request that is being worked on has the node's deadline; all else must move.
     private func scheduleIdleCheck(_ context: ChannelHandlerContext, in delay: TimeAmount) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: delay) {
+        timer = context.eventLoop.scheduleTask(in: delay) {
             let (handler, context) = bound.value
-            guard handler.context != nil else { return }
-            let left = handler.lastRead + handler.settings.idleTimeout - .now()
+            let left = handler.lastActive + handler.settings.idleTimeout - context.eventLoop.now
             if case .answering = handler.state {
                 handler.scheduleIdleCheck(context, in: handler.settings.idleTimeout)
             } else if left <= .zero {
