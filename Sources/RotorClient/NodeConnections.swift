@@ -66,7 +66,8 @@ struct NodeConnections: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.connectionsPerNode
         // Before the node does it: a write that meets a closing connection has an unknown outcome.
         configuration.connectionPool.idleTimeout = .seconds(20)
-        client = HTTPClient(eventLoopGroupProvider: .shared(.singletonMultiThreadedEventLoopGroup), configuration: configuration)
+        client = HTTPClient(
+            eventLoopGroupProvider: .shared(.singletonMultiThreadedEventLoopGroup), configuration: configuration)
     }
 
     func ask(
@@ -76,14 +77,21 @@ struct NodeConnections: Sendable {
         request.method = HTTPMethod(rawValue: question.method.rawValue)
         for header in question.headers { request.headers.add(name: header.name, value: header.value) }
         if let body = question.body { request.body = .bytes(body) }
+        let response: HTTPClientResponse
         do {
-            let response = try await client.execute(
-                request, deadline: .now() + .nanoseconds(limit.nanoseconds))
-            let body = try await response.body.collect(upTo: settings.maximumAnswerBytes)
-            return Answer(status: Int(response.status.code), headers: response.headers, body: body)
+            response = try await client.execute(request, deadline: .now() + .nanoseconds(limit.nanoseconds))
         } catch {
             throw Self.failure(error, limit)
         }
+        var answer = Answer(status: Int(response.status.code), headers: response.headers, body: ByteBuffer())
+        do {
+            answer.body = try await response.body.collect(upTo: settings.maximumAnswerBytes)
+        } catch {
+            // A node that refuses a request before its end closes the connection while it is still being sent: that it
+            // did refuse counts, though its words may be lost.
+            guard answer.header("x-rotor-failure") != nil else { throw Self.failure(error, limit) }
+        }
+        return answer
     }
 
     func shutdown() async throws {

@@ -8,19 +8,20 @@ struct Rotor: AsyncParsableCommand {
         commandName: "rotor",
         abstract: "A highly available key-value store after Amazon's Dynamo: the daemon and its command line.",
         discussion: """
-            rotor serve runs a node. The other commands speak to a running cluster, through any of its nodes:
+            rotor serve runs a node. The others speak to a running cluster, through any \
+            of its nodes:
 
-              rotor put cart ann 'tea'       store a value under the key ann in the bucket cart
+              rotor put cart ann 'tea'       store a value: bucket cart, key ann
               rotor get cart ann             print it
               rotor locate cart ann          show which nodes hold it
-              rotor status                   show a node, its members and its stores
+              rotor status                   show a node, its members, its stores
 
-            Exit codes: 0 done, 1 not found, 2 refused, 3 unavailable, 4 outcome unknown (the write may have happened),
-            64 the command line is wrong. Messages go to standard error, data to standard output.
+            Exit codes: 0 done, 1 not found, 2 refused, 3 unavailable, 4 outcome unknown (the write may have \
+            happened), 64 the command line is wrong. Messages go to standard error, data to standard output.
             """,
         version: RotorVersion.text,
         subcommands: [
-            Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self,
+            Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self, Demo.self,
         ])
 
     static func main() async {

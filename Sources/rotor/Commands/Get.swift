@@ -58,7 +58,7 @@ struct Get: AsyncParsableCommand {
         } else if raw {
             throw CommandFailure(
                 .refused,
-                "refused: \(name.text) has \(object.versions.count) siblings; choose one with --sibling, or reconcile them")
+                "\(name.text) has \(object.versions.count) siblings; choose one with --sibling, or reconcile them")
         } else {
             for line in SiblingListing(object, name).lines { try StandardStreams.print(line) }
         }
@@ -87,9 +87,12 @@ struct SiblingListing {
     }
 
     var lines: [String] {
-        var lines = ["\(object.versions.count) siblings: concurrent writes, to be reconciled by whoever understands them"]
+        var lines = [
+            "\(object.versions.count) siblings: concurrent writes, to be reconciled by whoever understands them"
+        ]
         for (index, version) in object.versions.enumerated() {
-            let kind = version.isDeletion ? "a deletion" : "\(version.value.readableBytes.asBytes), \(version.contentType)"
+            let kind =
+                version.isDeletion ? "a deletion" : "\(version.value.readableBytes.asBytes), \(version.contentType)"
             lines.append("")
             lines.append("\(index + 1)  tag \(version.tag), \(version.lastModified), \(kind)")
             if !version.isDeletion { lines += shown(version.value, number: index + 1) }
@@ -102,7 +105,8 @@ struct SiblingListing {
     private func shown(_ value: ByteBuffer, number: Int) -> [String] {
         let hint = "rotor get --sibling \(number) writes it all"
         guard value.readableBytes > 0 else { return ["   (empty)"] }
-        guard let text = value.validText, !text.unicodeScalars.contains(where: { $0.value < 32 && !"\t\n\r".contains(Character($0)) })
+        guard let text = value.validText,
+            !text.unicodeScalars.contains(where: { $0.value < 32 && !"\t\n\r".contains(Character($0)) })
         else { return ["   (not text; \(hint))"] }
         let head = text.prefix(Self.shownBytes)
         var lines = head.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { "   \($0)" }

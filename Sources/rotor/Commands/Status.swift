@@ -44,7 +44,7 @@ struct StatusPage {
         table.add("member", "\(report.member), start \(report.start), incarnation \(report.incarnation)")
         table.add("cluster", "\(report.cluster), id \(report.clusterID)")
         let fewer =
-            report.replicas < report.n ? ", \(report.replicas) replicas while there are so few members" : ""
+            report.replicas < report.n ? ", for now \(report.replicas): as many as there are members" : ""
         table.add("placement", "\(report.partitions) partitions, n=\(report.n)\(fewer)")
         table.add("bucket types", report.bucketTypes.joined(separator: ", "))
         table.add("up", Self.time(report.uptimeSeconds))

@@ -61,7 +61,8 @@ final class DaemonProcess: Sendable {
     /// The last lines of what it said.
     func logTail(lines count: Int) -> [String] {
         guard let data = FileManager.default.contents(atPath: logPath) else { return [] }
-        return String(decoding: data.suffix(64 << 10), as: UTF8.self).split(separator: "\n").suffix(count).map(String.init)
+        return String(decoding: data.suffix(64 << 10), as: UTF8.self).split(separator: "\n").suffix(count).map(
+            String.init)
     }
 
     private func reap() {
@@ -96,7 +97,7 @@ final class DaemonProcess: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         var defaults = sigset_t()
         sigemptyset(&defaults)
-        sigaddset(&defaults, SIGPIPE)
+        for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] { sigaddset(&defaults, signal) }
         posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF))
 

@@ -12,7 +12,7 @@ struct ContextOption: ParsableArguments {
     func objectContext() throws -> ObjectContext? {
         guard let context else { return nil }
         guard let parsed = ObjectContext(context) else {
-            throw CommandFailure(.refused, "refused: --context '\(context)' is not base64: give it as a get showed it")
+            throw CommandFailure(.refused, "--context '\(context)' is not base64: give it as a get showed it")
         }
         return parsed
     }

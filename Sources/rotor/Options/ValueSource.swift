@@ -50,7 +50,7 @@ enum ValueSource: Equatable {
             guard code == 0 else { throw failure("cannot read \(name)", code) }
             if count == 0 { return buffer }
             guard buffer.readableBytes <= limit else {
-                throw CommandFailure(.refused, "refused: \(name) has more than \(limit) bytes, too many for a value")
+                throw CommandFailure(.refused, "\(name) has more than \(limit) bytes, too many for a value")
             }
         }
     }

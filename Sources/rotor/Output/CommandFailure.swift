@@ -28,10 +28,9 @@ struct CommandFailure: Error, Equatable {
 
     init(_ error: RotorClientError) {
         switch error {
-        case .refused: status = .refused
-        case .unavailable: status = .unavailable
-        case .outcomeUnknown: status = .outcomeUnknown
+        case .refused(let line): (status, message) = (.refused, line)
+        case .unavailable: (status, message) = (.unavailable, error.description)
+        case .outcomeUnknown: (status, message) = (.outcomeUnknown, error.description)
         }
-        message = error.description
     }
 }

@@ -14,7 +14,8 @@ enum StandardStreams {
         case 0: break
         // Whoever reads has what it wanted.
         case EPIPE: throw CommandFailure(.done, "")
-        default: throw CommandFailure(.inputOutput, "cannot write to standard output: \(String(cString: strerror(code)))")
+        default:
+            throw CommandFailure(.inputOutput, "cannot write to standard output: \(String(cString: strerror(code)))")
         }
     }
 
