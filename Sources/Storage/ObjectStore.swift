@@ -66,8 +66,8 @@ public final class ObjectStore: @unchecked Sendable {
     /// Carries out a group of operations. `complete` is called on this thread: with ``StorageCompletion/minted(_:_:)``
     /// while the group is being made, with the others once it is as durable as its strictest operation asks.
     ///
-    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the disk
-    ///   does: what was minted can go to other replicas meanwhile.
+    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the
+    ///   disk does: what was minted can go to other replicas meanwhile.
     public func perform(
         _ requests: [StorageRequest], willCommit: () -> Void = {}, _ complete: (StorageCompletion) -> Void
     ) {
