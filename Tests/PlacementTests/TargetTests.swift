@@ -14,11 +14,11 @@ struct TargetTests {
         for (membership, table) in try Self.targets.get() {
             let replicas = min(membership.replicas, membership.members.count)
             #expect(table.replicas == replicas, "\(membership)")
-            let zones = Set(membership.members.map(\.zone)).count
+            let oracle = ZoneOracle(membership.members)
             for row in table.rows() {
-                let inZones = Set(row.compactMap { table.member($0)?.zone }).count
-                guard row.count == replicas, Set(row).count == replicas, inZones == min(replicas, zones),
-                    isEvenlySpread(row, over: membership.members)
+                let inZones = oracle.zones(row)
+                guard row.count == replicas, Set(row).count == replicas, oracle.isEven(row),
+                    inZones == min(replicas, oracle.zoneCount)
                 else {
                     Issue.record("\(membership): holders \(row) in \(inZones) zones")
                     return
@@ -45,11 +45,11 @@ struct TargetTests {
     @Test("in a new cluster the first n slots are spread over zones as evenly as n holders can be, for every n")
     func prefixesAreSpread() throws {
         for (membership, table) in try Self.targets.get() {
+            let oracle = ZoneOracle(membership.members)
             for (partition, row) in table.rows().enumerated() {
                 for n in 1...table.replicas {
-                    let first = Array(row.prefix(n))
-                    guard Array(table.holders(of: partition, n: n)) == first,
-                        isEvenlySpread(first, over: membership.members)
+                    let first = row.prefix(n)
+                    guard table.holders(of: partition, n: n).elementsEqual(first), oracle.isEven(first)
                     else {
                         Issue.record("\(membership): the first \(n) of \(row)")
                         return
