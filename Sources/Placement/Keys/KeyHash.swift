@@ -1,3 +1,5 @@
+public import NIOCore
+
 /// Where a key lies on the ring: 128 bits (Dynamo §4.2), the 16 bytes of an MD5 digest read big-endian.
 public struct KeyHash: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var high: UInt64
@@ -6,6 +8,11 @@ public struct KeyHash: Hashable, Comparable, Sendable, CustomStringConvertible {
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
+    }
+
+    /// The MD5 digest of the buffer's readable bytes.
+    public init(hashing bytes: ByteBuffer) {
+        self = bytes.withUnsafeReadableBytes { MD5.hash($0) }
     }
 
     public static func < (left: KeyHash, right: KeyHash) -> Bool {

@@ -1,5 +1,5 @@
-/// Where a partition's objects go, best first (Dynamo §4.3): the holders in slot order, then every other valid member as
-/// a stand-in. It is longer than N so that failures can be skipped, and names nobody twice.
+/// Where a partition's objects go, best first (Dynamo §4.3): the holders in slot order, then every other valid member
+/// as a stand-in. It is longer than N so that failures can be skipped, and names nobody twice.
 ///
 /// Walking the holders allocates nothing; the order of the stand-ins is worked out only when one is asked for.
 public struct PreferenceList: Sequence, Sendable {
@@ -17,8 +17,8 @@ public struct PreferenceList: Sequence, Sendable {
     public var holders: SlotTable.Holders { table.holders(of: partition, n: n) }
 
     /// All other valid members, best first: zones that gave the fewest members of the list so far come first (Dynamo
-    /// §4.6), and within a zone the order is random by partition and weighted, so that the load of a member that is down
-    /// falls on all others in proportion to their weights.
+    /// §4.6), and within a zone the order is random by partition and weighted, so that the load of a member that is
+    /// down falls on all others in proportion to their weights.
     public func standIns() -> [MemberID] {
         var used = Array(repeating: 0, count: table.zoneCount)
         var isHolder = Array(repeating: false, count: table.members.count)

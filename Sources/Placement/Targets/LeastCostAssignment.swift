@@ -4,8 +4,8 @@
 /// Each partition first takes its cheapest holders under a discount for each member that makes the loads nearly right;
 /// then slots are passed along cheapest chains of exchanges from members above their quota to members below it
 /// (successive shortest paths). The result is the one optimum, whatever the discounts were, so it depends on costs and
-/// quotas only. Because the costs of members that stay do not change when one comes or goes, hardly more slots move than
-/// must.
+/// quotas only. Because the costs of members that stay do not change when one comes or goes, hardly more slots move
+/// than must.
 struct LeastCostAssignment: ~Copyable {
     let memberCount: Int
     let partitionCount: Int

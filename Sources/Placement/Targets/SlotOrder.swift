@@ -48,9 +48,9 @@ struct SlotOrder {
 
     /// The same holders such that those which held the partition before keep their slots.
     ///
-    /// The others take the slots that are free from the first on: of zones that no holder of an earlier slot is in, then
-    /// of zones that no holder who stays is in, then in ideal order. Looks at no other partition, so that nodes whose
-    /// views differ elsewhere agree here.
+    /// The others take the slots that are free from the first on: of zones that no holder of an earlier slot is in,
+    /// then of zones that no holder who stays is in, then in ideal order. Looks at no other partition, so that nodes
+    /// whose views differ elsewhere agree here.
     ///
     /// - Parameter previous: by slot, the member or nil. It may have more slots than there are now: holders who stay
     ///   but whose slot is gone take free ones first.

@@ -1,0 +1,112 @@
+import CBDB
+import Glibc
+
+/// Owns a DB_ENV: the cache, log, locks and transactions of one folder. Closed by ``close()``, at the latest when it
+/// goes.
+final class BerkeleyEnvironment: @unchecked Sendable {
+    // Unchecked: opened with DB_THREAD, "the DB_ENV handle [is] free-threaded"; `handle` goes away in close() only,
+    // which the engine calls when nobody else is left.
+
+    /// Pages of the environment's databases, in bytes. A record of 4 KiB stays on its leaf.
+    static let pageBytes = 16 << 10
+
+    let messages = BerkeleyMessages()
+    let path: String
+    private var handle: UnsafeMutablePointer<DB_ENV>?
+
+    init(path: String, cacheBytes: Int, readers: Int) throws(EngineError) {
+        self.path = path
+        let operation = "open \(path)"
+        var created: UnsafeMutablePointer<DB_ENV>?
+        let code = db_env_create(&created, 0)
+        guard code == 0, let created else {
+            throw BerkeleyFailure(number: code, call: "db_env_create").engineError(operation, nil)
+        }
+        handle = created
+        // From here on deinit closes the handle: "The DB_ENV->close() method [...] must be called, even if
+        // DB_ENV->open() fails".
+        bdb_env_set_messages(created, Unmanaged.passUnretained(messages).toOpaque()) { environment, _, text in
+            guard let context = environment.flatMap(bdb_env_message_context), let text else { return }
+            Unmanaged<BerkeleyMessages>.fromOpaque(context).takeUnretainedValue().add(String(cString: text))
+        }
+        try configure(created, cacheBytes: cacheBytes, readers: readers, operation: operation)
+        let flags =
+            DB_CREATE | DB_INIT_MPOOL | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_LOCK | DB_PRIVATE | DB_THREAD | DB_RECOVER
+        try check(bdb_env_open(created, path, UInt32(flags), 0o644), "DB_ENV->open", operation)
+    }
+
+    deinit {
+        if let handle { _ = bdb_env_close(handle, 0) }
+    }
+
+    /// The handle for a call of the library; the engine lets nobody in after ``close()``.
+    var pointer: UnsafeMutablePointer<DB_ENV> {
+        guard let handle else { preconditionFailure("the Berkeley DB environment \(path) is used after close") }
+        return handle
+    }
+
+    func check(_ code: Int32, _ call: StaticString, _ operation: @autoclosure () -> String) throws(EngineError) {
+        guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }
+    }
+
+    /// Writes changed pages and lets logs go that recovery no longer needs. Does nothing where nothing was logged.
+    func checkpoint(force: Bool, operation: String) throws(EngineError) {
+        let code = bdb_env_txn_checkpoint(pointer, 0, 0, force ? UInt32(DB_FORCE) : 0)
+        try check(code, "DB_ENV->txn_checkpoint", operation)
+    }
+
+    func close() throws(EngineError) {
+        guard let handle else { return }
+        self.handle = nil
+        // "Regardless of its outcome, the DB_ENV handle may not be accessed again".
+        try check(bdb_env_close(handle, 0), "DB_ENV->close", "close \(path)")
+    }
+
+    private func configure(
+        _ handle: UnsafeMutablePointer<DB_ENV>, cacheBytes: Int, readers: Int, operation: String
+    ) throws(EngineError) {
+        let gigabytes = UInt32(clamping: cacheBytes >> 30)
+        let rest = UInt32(clamping: cacheBytes & (1 << 30 - 1))
+        try check(bdb_env_set_cachesize(handle, gigabytes, rest, 1), "DB_ENV->set_cachesize", operation)
+        // One writer and snapshot readers wait for nobody; should the library's own work still close a circle, the
+        // youngest gives way and is tried again.
+        try check(bdb_env_set_lk_detect(handle, UInt32(DB_LOCK_YOUNGEST)), "DB_ENV->set_lk_detect", operation)
+        // A transaction holds a lock for each page it changed until it ends: a large batch or range delete has many.
+        try check(bdb_env_set_lk_max_locks(handle, 1 << 21), "DB_ENV->set_lk_max_locks", operation)
+        try check(bdb_env_set_lk_max_objects(handle, 1 << 21), "DB_ENV->set_lk_max_objects", operation)
+        try check(bdb_env_set_lk_max_lockers(handle, 10_000), "DB_ENV->set_lk_max_lockers", operation)
+        // Otherwise the hash table is as large as the most locks.
+        try check(bdb_env_set_lk_tablesize(handle, 16_381), "DB_ENV->set_lk_tablesize", operation)
+        // "an application transaction buffer of at least as much as is logged by a transaction" makes one write of a
+        // group's records; the log file must be at least four times as large.
+        try check(bdb_env_set_lg_bsize(handle, 2 << 20), "DB_ENV->set_lg_bsize", operation)
+        try check(bdb_env_set_lg_max(handle, 32 << 20), "DB_ENV->set_lg_max", operation)
+        try check(bdb_env_log_set_config(handle, UInt32(DB_LOG_AUTO_REMOVE), 1), "DB_ENV->log_set_config", operation)
+        // "transactions that use snapshots [...] the transaction structure is kept until no page version of it is in
+        // the cache": at most one for each cached page, and the running ones.
+        let transactions = cacheBytes / Self.pageBytes * 2 + 4096 + readers
+        try check(bdb_env_set_tx_max(handle, UInt32(clamping: transactions)), "DB_ENV->set_tx_max", operation)
+    }
+}
+
+/// The library's own messages, which say more than its codes: kept for the next error instead of printed.
+final class BerkeleyMessages: @unchecked Sendable {
+    // Unchecked: `texts` is used under `monitor`.
+    private let monitor = Monitor()
+    private var texts: [String] = []
+    private static let limit = 4
+
+    func add(_ text: String) {
+        monitor.withLock {
+            // The first ones name the cause, later ones its consequences.
+            if texts.count < Self.limit { texts.append(text) }
+        }
+    }
+
+    func take() -> String {
+        monitor.withLock {
+            defer { texts.removeAll() }
+            return texts.joined(separator: "; ")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import CBDB
+import Glibc
+
+/// A call of the library that did not return 0: the code and the call's name in the manual.
+struct BerkeleyFailure: Error {
+    let number: Int32
+    let call: StaticString
+
+    /// Throws where `code` is not 0.
+    static func check(_ code: Int32, _ call: StaticString) throws(BerkeleyFailure) {
+        guard code == 0 else { throw BerkeleyFailure(number: code, call: call) }
+    }
+
+    /// True where the same transaction may succeed when it is tried again. The manual on DB_LOCK_DEADLOCK: the
+    /// operation was selected to resolve a deadlock; its transaction must be aborted.
+    var isConflict: Bool { number == DB_LOCK_DEADLOCK || number == DB_LOCK_NOTGRANTED }
+
+    /// What a caller can react to, with what the library has said about it meanwhile.
+    func engineError(_ operation: String, _ messages: BerkeleyMessages?) -> EngineError {
+        let (code, advice) = meaning
+        let own = messages?.take() ?? ""
+        let reason = own.isEmpty ? String(cString: db_strerror(number)) : own
+        return EngineError(
+            code, operation: operation, call: "\(call)", number: Int(number),
+            detail: advice.isEmpty ? reason : "\(reason); \(advice)")
+    }
+
+    private var meaning: (EngineError.Code, String) {
+        switch number {
+        case ENOSPC, EDQUOT, EFBIG:
+            (.full, "free some space, raise the store's limit or move it")
+        case EACCES, EPERM, EROFS:
+            (.unwritable, "choose a path that this user can write")
+        case DB_RUNRECOVERY, DB_PAGE_NOTFOUND, DB_VERIFY_BAD, DB_LOG_VERIFY_BAD, DB_CHKSUM_FAIL, ENOENT:
+            (.damaged, "restore the store or refill it from the other replicas")
+        case DB_OLD_VERSION, DB_VERSION_MISMATCH:
+            (.foreign, "written by another version of Berkeley DB; use that version, or db5.3_upgrade on a copy")
+        case DB_LOCK_DEADLOCK, DB_LOCK_NOTGRANTED:
+            (.failed, "it gave way to another transaction every time; try again")
+        default:
+            (.failed, "")
+        }
+    }
+}

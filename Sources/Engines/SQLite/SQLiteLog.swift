@@ -1,0 +1,183 @@
+import CSQLite
+import Synchronization
+
+/// Keeps the write-ahead log short. Its bound: `hardBytes`, and what is committed while one scan holds it back.
+///
+/// A thread of its own copies the log's pages to the database (PASSIVE: "without waiting for any database readers or
+/// writers to finish"). The log itself begins again from its start only when all of it is copied and nobody reads it,
+/// which beside a busy writer is never; so the writer copies the small rest between two commits (RESTART).
+final class SQLiteLog: @unchecked Sendable {
+    // Unchecked: `backfiller` is used by `thread` alone, the other mutable fields by the one thread that commits and
+    // closes, `wantsRestart` is atomic.
+
+    private let path: String
+    private var connection: SQLiteConnection?
+    private let readers: ReaderPool<SQLiteReader>
+    private let health: EngineHealth
+    private let backfiller: Backfiller
+    private let thread: CheckpointThread
+
+    /// As SQLite told after the last commit.
+    private var bytes = 0
+    private var nextRequest = SQLiteLog.softBytes
+    private var nextWait = SQLiteLog.hardBytes
+
+    /// Copying begins here, and goes on each time the log has grown by half of it again.
+    static let softBytes = 32 << 20
+    /// Here the writer waits for the copying.
+    static let hardBytes = 128 << 20
+    private static let seconds = 60
+
+    init(
+        path: String, _ connection: SQLiteConnection, readers: ReaderPool<SQLiteReader>, health: EngineHealth
+    ) throws(EngineError) {
+        let backfiller = try Backfiller(path: path, health: health)
+        self.path = path
+        self.connection = connection
+        self.readers = readers
+        self.health = health
+        self.backfiller = backfiller
+        thread = try CheckpointThread(every: Self.seconds, operation: "open \(path)") { backfiller.run() }
+        do throws(SQLiteFailure) {
+            // The file gives its space back when the log begins again.
+            try connection.execute("PRAGMA journal_size_limit = \(Self.hardBytes)")
+        } catch {
+            thread.stop()
+            throw error.engineError("open \(path)")
+        }
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        // Replaces the checkpoints that SQLite would do within commits by itself.
+        sqlite3_wal_hook(
+            connection.handle,
+            { context, _, _, pages in
+                if let context {
+                    Unmanaged<SQLiteLog>.fromOpaque(context).takeUnretainedValue().bytes =
+                        Int(pages) * SQLiteSchema.pageBytes
+                }
+                return SQLITE_OK
+            }, context)
+    }
+
+    deinit {
+        stop()
+    }
+
+    /// After each commit, on its thread.
+    func committed() {
+        if bytes >= nextWait {
+            thread.request()
+            thread.waitUntilIdle()
+            restart()
+            nextWait = bytes + Self.softBytes
+        } else if backfiller.takeWantsRestart() {
+            restart()
+        } else if bytes >= nextRequest {
+            nextRequest = bytes + Self.softBytes / 2
+            thread.request()
+        }
+    }
+
+    func stop() {
+        thread.stop()
+    }
+
+    /// Copies the whole log and removes it, unless the store cannot be trusted: then the next open decides.
+    func close() throws(EngineError) {
+        guard let connection else { return }
+        self.connection = nil
+        sqlite3_wal_hook(connection.handle, nil, nil)
+        guard health.isSound else {
+            backfiller.leaveLogAtClose()
+            _ = rotor_sqlite_leave_log_at_close(connection.handle)
+            return
+        }
+        let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        if code != SQLITE_OK {
+            throw SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle).engineError("close \(path)")
+        }
+    }
+
+    /// Between two commits: copies what is left and lets the next commit begin the log again. Waits a moment for
+    /// running reads; one that takes longer keeps the log for the time being.
+    private func restart() {
+        guard let connection else { return }
+        readers.commitBegins()
+        defer { readers.commitEnds() }
+        let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_RESTART, nil, nil)
+        if code == SQLITE_OK {
+            nextRequest = Self.softBytes
+            nextWait = Self.hardBytes
+        } else {
+            nextRequest = bytes + Self.softBytes / 2
+            health.note(SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle), path: path)
+        }
+    }
+}
+
+/// The connection that copies the log to the database beside the writer.
+private final class Backfiller: @unchecked Sendable {
+    // Unchecked: used by the checkpoint thread, and by the closing one after that has ended.
+    private let connection: SQLiteConnection
+    private let path: String
+    private let health: EngineHealth
+    private let wantsRestart = Atomic(false)
+
+    /// A rest that the writer can copy within a commit's time.
+    private static let smallRest = 256
+
+    init(path: String, health: EngineHealth) throws(EngineError) {
+        self.path = path
+        self.health = health
+        connection = try SQLiteConnection(path: path, operation: "open \(path)")
+        do throws(SQLiteFailure) {
+            try connection.configure(cacheBytes: 1 << 20)
+            // Syncs the log before the copying and the database after it.
+            try connection.execute("PRAGMA synchronous = NORMAL")
+        } catch {
+            throw error.engineError("open \(path)")
+        }
+    }
+
+    func takeWantsRestart() -> Bool {
+        wantsRestart.exchange(false, ordering: .acquiringAndReleasing)
+    }
+
+    func leaveLogAtClose() {
+        _ = rotor_sqlite_leave_log_at_close(connection.handle)
+    }
+
+    /// Copies until little is left, or until it gets no nearer: then a reader or a fast writer is in the way.
+    func run() {
+        guard health.isSound else { return }
+        var rest = Int32.max
+        while true {
+            var total: Int32 = 0
+            var copied: Int32 = 0
+            let code = sqlite3_wal_checkpoint_v2(
+                connection.handle, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &copied)
+            guard code == SQLITE_OK else {
+                return health.note(SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle), path: path)
+            }
+            if total <= 0 { return }
+            let left = total - copied
+            if left <= Self.smallRest || left >= rest { break }
+            rest = left
+        }
+        wantsRestart.store(true, ordering: .releasing)
+    }
+}
+
+extension EngineHealth {
+    /// What a failed checkpoint means: busy or out of space, the log keeps everything and the next one tries again.
+    /// Anything else may be a failed sync, after which a second one proves nothing.
+    fileprivate func note(_ failure: SQLiteFailure, path: String) {
+        switch failure.primary {
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL:
+            return
+        default:
+            var error = failure.engineError("checkpoint \(path)")
+            error.code = .syncFailed
+            condemn(error)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Engines
+import Testing
+
+/// One test an engine, so that `--filter EngineConformanceTests/lmdb` runs one; one case a check.
+@Suite("Every engine keeps the contract of LocalPersistenceEngine", .serialized)
+struct EngineConformanceTests {
+    /// What a store in memory can show: it is no exception to any check but those that reopen or damage files.
+    static let memoryChecks = EngineConformance.checks.filter { !$0.needsFiles }
+
+    @Test("memory", arguments: memoryChecks)
+    func memory(check: ConformanceCheck) throws {
+        try run(check, on: .memory)
+    }
+
+    @Test("LMDB", arguments: EngineConformance.checks)
+    func lmdb(check: ConformanceCheck) throws {
+        try run(check, on: .lmdb)
+    }
+
+    @Test("Berkeley DB", arguments: EngineConformance.checks)
+    func bdb(check: ConformanceCheck) throws {
+        try run(check, on: .bdb)
+    }
+
+    @Test("SQLite", arguments: EngineConformance.checks)
+    func sqlite(check: ConformanceCheck) throws {
+        try run(check, on: .sqlite)
+    }
+
+    private func run(_ check: ConformanceCheck, on kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        // A small first map, so that LMDB's grows several times.
+        var options = EngineOptions()
+        options.initialMapBytes = 64 << 20
+        let fixture = EngineFixture(kind, folder: folder.path, isPersistent: kind != .memory) { [options] path in
+            try EngineFactory.open(kind, at: path, options: options)
+        }
+        try check.run(fixture)
+    }
+}

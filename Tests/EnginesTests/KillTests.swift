@@ -1,0 +1,108 @@
+import Engines
+import Foundation
+import Testing
+
+@testable import engine_torture
+
+@Suite("Killing a writing process", .serialized)
+struct KillTests {
+    @Test(
+        "leaves every acknowledged batch whole and no torn one, 20 times in the same folder",
+        arguments: [EngineKind.lmdb, .bdb, .sqlite])
+    func synced(kind: EngineKind) throws {
+        try killRepeatedly(kind, durability: "synced", times: 20, seed: 11)
+    }
+
+    @Test(
+        "keeps what was acknowledged unsynced as well: only a crash of the machine may lose it",
+        arguments: [EngineKind.lmdb, .bdb, .sqlite])
+    func unsynced(kind: EngineKind) throws {
+        try killRepeatedly(kind, durability: "unsynced", times: 5, seed: 12)
+    }
+
+    private func killRepeatedly(_ kind: EngineKind, durability: String, times: Int, seed: UInt64) throws {
+        let folder = try TemporaryFolder()
+        let store = folder.path + "/store"
+        var random = SplitMix64(seed: seed)
+        var newest = 0
+        for round in 0..<times {
+            // In the first milliseconds of its life, too: while it recovers from the kill before.
+            let wanted = round % 5 == 4 ? 0 : Int.random(in: 1...80, using: &random)
+            let child = try TortureChild(kind, store, durability)
+            let acknowledged = try child.kill(
+                after: wanted, microseconds: Int.random(in: 0...3_000, using: &random))
+            let engine = try EngineFactory.open(kind, at: store)
+            let found: Int
+            do {
+                found = try TortureBatch.check(engine, acknowledged: max(acknowledged, newest))
+            } catch {
+                Issue.record("\(kind.rawValue), seed \(seed), kill \(round): \(error)")
+                try engine.close()
+                return
+            }
+            try engine.close()
+            // One batch may be under way at the kill.
+            #expect(found <= max(acknowledged, newest) + 1, "\(kind.rawValue), seed \(seed), kill \(round)")
+            newest = found
+        }
+        #expect(newest >= times, "\(kind.rawValue): only \(newest) batches in \(times) lives")
+    }
+}
+
+/// A running `engine-torture`.
+final class TortureChild {
+    struct Unexpected: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let process = Process()
+    private let output = Pipe()
+    private let errors = Pipe()
+
+    init(_ kind: EngineKind, _ store: String, _ durability: String) throws {
+        process.executableURL = URL(fileURLWithPath: try Self.executable())
+        process.arguments = [kind.rawValue, store, durability]
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+    }
+
+    /// Kills the child some time after its `count`th acknowledgement and gives back the last number it printed; 0 for
+    /// none.
+    func kill(after count: Int, microseconds: Int) throws -> Int {
+        var text = Data()
+        while text.count(where: { $0 == UInt8(ascii: "\n") }) < count {
+            let more = output.fileHandleForReading.availableData
+            guard !more.isEmpty else {
+                process.waitUntilExit()
+                let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                throw Unexpected(description: "the child ended by itself, \(process.terminationStatus): \(said)")
+            }
+            text += more
+        }
+        let moment = ContinuousClock.now + .microseconds(microseconds)
+        while ContinuousClock.now < moment {}
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        guard process.terminationReason == .uncaughtSignal else {
+            let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            throw Unexpected(
+                description: "the child was not killed, it ended with \(process.terminationStatus): \(said)")
+        }
+        text += output.fileHandleForReading.readDataToEndOfFile()
+        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+        guard let last = lines.last else { return 0 }
+        guard let number = Int(last) else { throw Unexpected(description: "the child printed \(last)") }
+        return number
+    }
+
+    /// The build puts it beside the tests, which on Linux are a program.
+    private static func executable() throws -> String {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let path = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("engine-torture").path
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw Unexpected(description: "no engine-torture at \(path); build it with the tests")
+        }
+        return path
+    }
+}
