@@ -76,8 +76,8 @@ struct ShareOracle {
         return level
     }
 
-    /// The fewest and most holders of a zone over all ways to spread a partition's holders as evenly as can be, found by
-    /// adding one after the other to a zone that has the fewest and has another member.
+    /// The fewest and most holders of a zone over all ways to spread a partition's holders as evenly as can be, found
+    /// by adding one after the other to a zone that has the fewest and has another member.
     private static func bounds(sizes: [Int], replicas: Int) -> (least: [Int], most: [Int]) {
         var counts = sizes.map { _ in 0 }
         for _ in 0..<replicas {

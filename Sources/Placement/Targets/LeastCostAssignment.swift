@@ -31,6 +31,8 @@ struct LeastCostAssignment: ~Copyable {
     }
     /// members × members: from the one that gives to the one that takes.
     private var exchanges: [Exchange] = []
+    /// How many chains of exchanges it took.
+    private(set) var chainCount = 0
 
     /// - Parameter zones: the members of each zone, as ranges of indices that follow each other from 0.
     init(members: [MemberID], zones: [Range<Int>], rule: ZoneRule, quotas: [Int], partitions: Int, replicas: Int) {
@@ -163,6 +165,7 @@ extension LeastCostAssignment {
         for partition in 0..<partitionCount { offerExchanges(in: partition) }
         while loads != quotas {
             let chain = cheapestChain()
+            chainCount += 1
             let partitions = chain.map { exchanges[$0.from * memberCount + $0.to].partition }
             for (exchange, partition) in zip(chain, partitions) {
                 carryOut(from: exchange.from, to: exchange.to, partition: partition)
