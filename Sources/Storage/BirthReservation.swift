@@ -22,8 +22,8 @@ struct BirthReservation {
                 // A lower number than was stored would give births a second time: nothing may be guessed here.
                 throw EngineError(
                     .damaged, operation: "read the births record",
-                    detail: "its \(value.count) bytes are not what was written: remove the store's folder, so that the"
-                        + " node fills it again from its peers")
+                    detail: "its \(value.count) bytes are not what was written: restore the store, or remove the"
+                        + " node's whole data folder, so that it starts anew under another incarnation")
             }
             ceiling = stored
         }
