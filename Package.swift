@@ -73,6 +73,7 @@ if !coreOnly {
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -88,7 +89,8 @@ if !coreOnly {
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, logging,
+                "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, nioConcurrency,
+                logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(name: "RotorTests", dependencies: ["rotor", "RotorClient", nioCore]),
