@@ -69,8 +69,9 @@ if !coreOnly {
             dependencies: [
                 "RiakWire", "Storage", "Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -85,13 +86,16 @@ if !coreOnly {
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", nioCore]),
+        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
                 "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, nioConcurrency,
                 logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "RotorTests", dependencies: ["rotor", "RotorClient", nioCore]),
     ]
