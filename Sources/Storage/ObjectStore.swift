@@ -16,8 +16,9 @@ public final class ObjectStore: @unchecked Sendable {
     private let onDamage: @Sendable (ObjectKey, _ reason: String) -> Void
     private let counters = NIOLockedValueBox(ObjectStoreStatistics())
     private var births: BirthReservation
-    /// Whether the engine holds commits that were never synced.
-    private var hasUnsyncedCommits = false
+    /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
+    /// leaves its commits to the page cache, where they look as if they stood.
+    private var hasUnsyncedCommits = true
     private var ended: StorageFailure?
 
     /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.

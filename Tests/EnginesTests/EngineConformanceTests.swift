@@ -29,10 +29,13 @@ struct EngineConformanceTests {
 
     private func run(_ check: ConformanceCheck, on kind: EngineKind) throws {
         let folder = try TemporaryFolder()
+        // A small first map, so that LMDB's grows several times.
+        var options = EngineOptions()
+        options.initialMapBytes = 64 << 20
         let fixture = EngineFixture(
-            name: kind.rawValue, folder: folder.path, isPersistent: kind != .memory
-        ) { path in
-            try EngineFactory.open(kind, at: path)
+            kind, folder: folder.path, isPersistent: kind != .memory, options: options
+        ) { path, options in
+            try EngineFactory.open(kind, at: path, options: options)
         }
         try check.run(fixture)
     }

@@ -8,14 +8,14 @@ import Testing
 struct KillTests {
     @Test(
         "leaves every acknowledged batch whole and no torn one, 20 times in the same folder",
-        arguments: [EngineKind.lmdb, .bdb])
+        arguments: [EngineKind.lmdb, .bdb, .sqlite])
     func synced(kind: EngineKind) throws {
         try killRepeatedly(kind, durability: "synced", times: 20, seed: 11)
     }
 
     @Test(
         "keeps what was acknowledged unsynced as well: only a crash of the machine may lose it",
-        arguments: [EngineKind.lmdb, .bdb])
+        arguments: [EngineKind.lmdb, .bdb, .sqlite])
     func unsynced(kind: EngineKind) throws {
         try killRepeatedly(kind, durability: "unsynced", times: 5, seed: 12)
     }

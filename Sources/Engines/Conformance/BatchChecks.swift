@@ -61,10 +61,7 @@ extension EngineConformance {
                         try engine.write { batch in
                             for key in keys {
                                 batch.put([5], for: key)
-                                let inside =
-                                    !key.lexicographicallyPrecedes(lower)
-                                    && (upper.map { key.lexicographicallyPrecedes($0) } ?? true)
-                                if !inside { model[key] = [5] }
+                                if !key.isIn(lower, upper) { model[key] = [5] }
                             }
                         }
                         try engine.write { $0.deleteRange(lower, upper) }

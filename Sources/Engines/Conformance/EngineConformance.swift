@@ -4,7 +4,7 @@
 /// expected and what came, and closes what it opened.
 public enum EngineConformance {
     public static let checks: [ConformanceCheck] =
-        orderChecks + batchChecks + scanChecks + sizeChecks + lifeChecks
+        orderChecks + batchChecks + scanChecks + sizeChecks + lifeChecks + folderChecks + growthChecks
 }
 
 public struct ConformanceCheck: Sendable, CustomStringConvertible {
@@ -23,27 +23,31 @@ public struct ConformanceCheck: Sendable, CustomStringConvertible {
     public var description: String { name }
 
     public func run(_ fixture: EngineFixture) throws {
-        precondition(!needsFiles || fixture.isPersistent, "\(name): \(fixture.name) keeps nothing on disk")
+        precondition(!needsFiles || fixture.isPersistent, "\(name): \(fixture.kind.rawValue) keeps nothing on disk")
         try body(fixture)
     }
 }
 
 /// How a check opens the engine under test.
 public struct EngineFixture: Sendable {
-    public let name: String
+    /// As the folder's file ENGINE names it.
+    public let kind: EngineKind
     /// An empty folder for one check alone, removed by the caller afterwards.
     public let folder: String
     /// False for an engine that keeps nothing after its close.
     public let isPersistent: Bool
-    private let opener: @Sendable (_ path: String) throws -> any LocalPersistenceEngine
+    private let options: EngineOptions
+    private let opener: @Sendable (_ path: String, _ options: EngineOptions) throws -> any LocalPersistenceEngine
 
+    /// `options` are those of every check but for a limit of size that one sets.
     public init(
-        name: String, folder: String, isPersistent: Bool,
-        open: @escaping @Sendable (_ path: String) throws -> any LocalPersistenceEngine
+        _ kind: EngineKind, folder: String, isPersistent: Bool, options: EngineOptions = EngineOptions(),
+        open: @escaping @Sendable (_ path: String, _ options: EngineOptions) throws -> any LocalPersistenceEngine
     ) {
-        self.name = name
+        self.kind = kind
         self.folder = folder
         self.isPersistent = isPersistent
+        self.options = options
         self.opener = open
     }
 
@@ -51,8 +55,12 @@ public struct EngineFixture: Sendable {
     var storePath: String { folder + "/store" }
 
     /// Opens the store of the check, runs `body`, and closes it, also where `body` threw.
-    func withEngine<Value>(_ body: (any LocalPersistenceEngine) throws -> Value) throws -> Value {
-        let engine = try open(storePath)
+    func withEngine<Value>(
+        maximumBytes: Int? = nil, _ body: (any LocalPersistenceEngine) throws -> Value
+    ) throws -> Value {
+        var options = options
+        options.maximumBytes = maximumBytes
+        let engine = try opener(storePath, options)
         let value: Value
         do {
             value = try body(engine)
@@ -67,7 +75,7 @@ public struct EngineFixture: Sendable {
     }
 
     func open(_ path: String) throws -> any LocalPersistenceEngine {
-        try opener(path)
+        try opener(path, options)
     }
 }
 

@@ -79,7 +79,7 @@ extension EngineConformance {
                             batch.put(value, for: key)
                             model[key] = value
                         }
-                        for key in model.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }).prefix(40) {
+                        for key in model.keys.sorted(by: { $0.isBelow($1) }).prefix(40) {
                             batch.delete(key)
                             model[key] = nil
                         }

@@ -83,10 +83,10 @@ private func randomBatches(_ engine: any LocalPersistenceEngine, seed: UInt64) t
             switch Int.random(in: 0..<20, using: &random) {
             case 0:
                 let other = randomKey(&random)
-                let (lower, upper) = key.lexicographicallyPrecedes(other) ? (key, other) : (other, key)
+                let (lower, upper) = key.isBelow(other) ? (key, other) : (other, key)
                 batch.deleteRange(lower, upper)
                 for gone in model.keys
-                where !gone.lexicographicallyPrecedes(lower) && gone.lexicographicallyPrecedes(upper) {
+                where gone.isIn(lower, upper) {
                     model[gone] = nil
                 }
             case 1..<6:

@@ -20,27 +20,28 @@ public struct PreferenceList: Sequence, Sendable {
     /// §4.6), and within a zone the order is random by partition and weighted, so that the load of a member that is
     /// down falls on all others in proportion to their weights.
     public func standIns() -> [MemberID] {
-        var used = Array(repeating: 0, count: table.zoneCount)
-        var isHolder = Array(repeating: false, count: table.members.count)
+        let roster = table.roster
+        var used = Array(repeating: 0, count: roster.zoneCount)
+        var isHolder = Array(repeating: false, count: roster.members.count)
         let holders = holders
         for position in holders.indices {
             let index = holders.memberIndex(at: position)
             isHolder[index] = true
-            used[Int(table.zoneOf[index])] += 1
+            used[Int(roster.zoneOf[index])] += 1
         }
         var candidates: [(cost: Int64, index: Int)] = []
-        for (index, member) in table.members.enumerated() where member.isWished && !isHolder[index] {
+        for (index, member) in roster.members.enumerated() where member.isWished && !isHolder[index] {
             let discount = RendezvousScore.fixedPoint(RendezvousScore.logarithm(member.weight))
             candidates.append((RendezvousScore.cost(of: member.id, partition: partition) - discount, index))
         }
         candidates.sort { $0 < $1 }
         // A zone's next member ranks behind those of zones that have given fewer.
         let ranked = candidates.map { candidate in
-            let zone = Int(table.zoneOf[candidate.index])
+            let zone = Int(roster.zoneOf[candidate.index])
             used[zone] += 1
             return (given: used[zone], cost: candidate.cost, index: candidate.index)
         }
-        return ranked.sorted { $0 < $1 }.map { table.members[$0.index].id }
+        return ranked.sorted { $0 < $1 }.map { roster.members[$0.index].id }
     }
 
     public func makeIterator() -> Iterator { Iterator(list: self) }

@@ -1,72 +1,72 @@
 package import NIOCore
 
 extension ByteBuffer {
-    /// Seven bits a byte, the lowest first, the top bit set on all but the last byte: 1 to 10 bytes.
-    package mutating func writeVarint(_ number: UInt64) {
-        guard number >= 0x80 else {
-            writeInteger(UInt8(truncatingIfNeeded: number))
-            return
+    /// Lets `body` read fields in one access to the buffer, and moves the reader index past them; leaves it where it
+    /// was if `body` throws.
+    package mutating func readFields<Value>(
+        _ body: (inout FieldReader) throws(DecodingFailure) -> Value
+    ) throws(DecodingFailure) -> Value {
+        let (value, length) = try withUnsafeReadableBytes {
+            (bytes) throws(DecodingFailure) -> (Value, Int) in
+            var reader = FieldReader(bytes, of: self)
+            let value = try body(&reader)
+            return (value, reader.offset)
         }
-        writeWithUnsafeMutableBytes(minimumWritableBytes: 10) { bytes in
-            var rest = number
-            var count = 0
-            while rest >= 0x80 {
-                bytes[count] = UInt8(truncatingIfNeeded: rest) | 0x80
-                rest >>= 7
-                count += 1
-            }
-            bytes[count] = UInt8(truncatingIfNeeded: rest)
-            return count + 1
-        }
+        moveReaderIndex(forwardBy: length)
+        return value
     }
 }
 
-/// Reads fields off a buffer and says where it failed. Every value has one encoding, others are refused, so that
-/// equal bytes and equal values mean the same. Other encodings of the package read with it too.
+/// Reads what ``FieldWriter`` writes, and says where it failed. Every value has one encoding, others are refused, so
+/// that equal bytes and equal values mean the same.
 package struct FieldReader {
-    package private(set) var buffer: ByteBuffer
-    private let start: Int
+    private let bytes: UnsafeRawBufferPointer
+    /// Whose readable bytes they are: slices are cut off it.
+    private let buffer: ByteBuffer
+    package private(set) var offset = 0
 
-    package init(_ buffer: ByteBuffer) {
+    fileprivate init(_ bytes: UnsafeRawBufferPointer, of buffer: ByteBuffer) {
+        self.bytes = bytes
         self.buffer = buffer
-        start = buffer.readerIndex
     }
 
-    package var offset: Int { buffer.readerIndex - start }
-
     package mutating func varint(_ field: StaticString) throws(DecodingFailure) -> UInt64 {
-        let begin = offset
         var number: UInt64 = 0
         var shift: UInt64 = 0
+        var position = offset
         while true {
-            guard let byte: UInt8 = buffer.readInteger() else {
-                throw DecodingFailure(.truncated, field: field, offset: begin)
-            }
+            guard position < bytes.count else { throw DecodingFailure(.truncated, field: field, offset: offset) }
+            let byte = bytes[position]
+            position += 1
             // The tenth byte has room for the 64th bit only.
-            guard shift < 63 || byte <= 1 else { throw DecodingFailure(.notCanonical, field: field, offset: begin) }
-            number |= UInt64(byte & 0x7f) << shift
-            guard byte & 0x80 != 0 else {
-                guard byte != 0 || shift == 0 else {
-                    throw DecodingFailure(.notCanonical, field: field, offset: begin)
+            guard shift < 63 || byte <= 1 else { throw DecodingFailure(.notCanonical, field: field, offset: offset) }
+            number |= UInt64(byte & 0x7f) &<< shift
+            guard byte >= 0x80 else {
+                guard byte > 0 || shift == 0 else {
+                    throw DecodingFailure(.notCanonical, field: field, offset: offset)
                 }
+                offset = position
                 return number
             }
             shift += 7
         }
     }
 
+    /// Big endian, in all its bytes.
     package mutating func integer<Number: FixedWidthInteger>(_ field: StaticString) throws(DecodingFailure) -> Number {
-        guard let number: Number = buffer.readInteger() else {
+        guard bytes.count - offset >= MemoryLayout<Number>.size else {
             throw DecodingFailure(.truncated, field: field, offset: offset)
         }
+        let number = Number(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Number.self))
+        offset += MemoryLayout<Number>.size
         return number
     }
 
     /// Refuses a count of items that the bytes left cannot hold, so that nothing is ever allocated by a mere claim.
-    package mutating func count(_ field: StaticString, itemsOfAtLeast bytes: Int) throws(DecodingFailure) -> Int {
+    package mutating func count(_ field: StaticString, itemsOfAtLeast size: Int) throws(DecodingFailure) -> Int {
         let begin = offset
         let count = try varint(field)
-        guard count <= UInt64(buffer.readableBytes / bytes) else {
+        guard count <= UInt64((bytes.count - offset) / size) else {
             throw DecodingFailure(.truncated, field: field, offset: begin)
         }
         return Int(count)
@@ -76,9 +76,10 @@ package struct FieldReader {
     package mutating func bytes(_ field: StaticString) throws(DecodingFailure) -> ByteBuffer {
         let begin = offset
         let length = try count(field, itemsOfAtLeast: 1)
-        guard let slice = buffer.readSlice(length: length) else {
+        guard let slice = buffer.getSlice(at: buffer.readerIndex + offset, length: length) else {
             throw DecodingFailure(.truncated, field: field, offset: begin)
         }
+        offset += length
         return slice
     }
 }

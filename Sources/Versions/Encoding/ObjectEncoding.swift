@@ -4,22 +4,31 @@ extension VersionedObject {
     /// Vector, then the siblings in order. A sibling's dot is an entry of the vector and how far its counter is
     /// behind that entry's, which takes two bytes as a rule and cannot name a dot that the vector does not cover.
     public func encode(into buffer: inout ByteBuffer) {
-        var bound = vector.encodedSizeBound + 10
+        let headBound = vector.encodedSizeBound + 10
+        var bound = headBound
         for sibling in siblings {
-            bound += 49 + sibling.content.metadata.readableBytes + sibling.content.value.readableBytes
+            let content = sibling.content
+            bound += Sibling.headBound + 20 + content.metadata.readableBytes + content.value.readableBytes
         }
         buffer.reserveCapacity(minimumWritableBytes: bound)
 
-        vector.encode(into: &buffer)
-        buffer.writeVarint(UInt64(siblings.count))
+        buffer.writeFields(ofAtMost: headBound) { writer in
+            vector.encode(into: &writer)
+            writer.varint(UInt64(siblings.count))
+        }
         for sibling in siblings {
             let index = vector.firstIndex(notBelow: sibling.dot.actor)
-            buffer.writeVarint(UInt64(index))
-            buffer.writeVarint(vector.entries[index].counter - sibling.dot.counter)
-            buffer.writeInteger(sibling.stamp.rawValue)
-            buffer.writeInteger(sibling.isTombstone ? Sibling.tombstoneFlag : 0)
-            buffer.writeBytes(of: sibling.content.metadata)
-            buffer.writeBytes(of: sibling.content.value)
+            let content = sibling.content
+            buffer.writeFields(ofAtMost: Sibling.headBound + 10) { writer in
+                writer.varint(UInt64(index))
+                writer.varint(vector.entries[index].counter - sibling.dot.counter)
+                writer.integer(sibling.stamp.rawValue)
+                writer.integer(sibling.isTombstone ? Sibling.tombstoneFlag : 0)
+                writer.varint(UInt64(content.metadata.readableBytes))
+            }
+            buffer.writeImmutableBuffer(content.metadata)
+            buffer.writeVarint(UInt64(content.value.readableBytes))
+            buffer.writeImmutableBuffer(content.value)
         }
     }
 
@@ -27,28 +36,31 @@ extension VersionedObject {
     ///
     /// Metadata and values are slices of `buffer`. Every object has one encoding, and nothing else is taken.
     public init(decoding buffer: inout ByteBuffer) throws(DecodingFailure) {
-        var reader = FieldReader(buffer)
-        let vector = try VersionVector(from: &reader)
-        let begin = reader.offset
-        let count = try reader.count("siblings", itemsOfAtLeast: Sibling.smallest)
-        guard count > 0 else { throw DecodingFailure(.impossible, field: "siblings", offset: begin) }
-        var siblings: [Sibling] = []
-        siblings.reserveCapacity(count)
-        for _ in 0..<count {
+        self = try buffer.readFields { (reader) throws(DecodingFailure) -> VersionedObject in
+            let vector = try VersionVector(from: &reader)
             let begin = reader.offset
-            let sibling = try Sibling(from: &reader, under: vector)
-            if let last = siblings.last, last.dot >= sibling.dot {
-                throw DecodingFailure(.unordered, field: "sibling", offset: begin)
+            let count = try reader.count("siblings", itemsOfAtLeast: Sibling.smallest)
+            guard count > 0 else { throw DecodingFailure(.impossible, field: "siblings", offset: begin) }
+            var siblings: [Sibling] = []
+            siblings.reserveCapacity(count)
+            for _ in 0..<count {
+                let begin = reader.offset
+                let sibling = try Sibling(from: &reader, under: vector)
+                if let last = siblings.last, last.dot >= sibling.dot {
+                    throw DecodingFailure(.unordered, field: "sibling", offset: begin)
+                }
+                siblings.append(sibling)
             }
-            siblings.append(sibling)
+            return VersionedObject(vector: vector, siblings: siblings)
         }
-        self.init(vector: vector, siblings: siblings)
-        buffer = reader.buffer
     }
 }
 
 extension Sibling {
     fileprivate static var tombstoneFlag: UInt8 { 1 }
+
+    /// Entry, distance, stamp and flags.
+    fileprivate static var headBound: Int { 10 + 10 + 8 + 1 }
 
     /// Entry, distance, stamp, flags, and the lengths of metadata and value.
     fileprivate static var smallest: Int { 1 + 1 + 8 + 1 + 1 + 1 }
@@ -75,13 +87,5 @@ extension Sibling {
             stamp: stamp,
             isTombstone: flags & Self.tombstoneFlag != 0,
             content: Content(metadata: try reader.bytes("metadata"), value: try reader.bytes("value")))
-    }
-}
-
-extension ByteBuffer {
-    /// The length, then the bytes.
-    fileprivate mutating func writeBytes(of other: ByteBuffer) {
-        writeVarint(UInt64(other.readableBytes))
-        writeImmutableBuffer(other)
     }
 }

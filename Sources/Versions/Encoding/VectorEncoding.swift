@@ -4,19 +4,19 @@ extension VersionVector {
     /// Node, incarnation, birth and counter in a byte each, and the time of update.
     private static var smallestEntry: Int { 8 }
 
-    /// At most these many bytes, but for the count: four numbers and the time of update an entry.
+    /// The count, and for each entry four numbers and the time of update.
     var encodedSizeBound: Int { 10 + entries.count * 44 }
 
     /// Entries in order: node as its distance from the entry before, incarnation, birth, counter, time of update.
-    func encode(into buffer: inout ByteBuffer) {
-        buffer.writeVarint(UInt64(entries.count))
+    func encode(into writer: inout FieldWriter) {
+        writer.varint(UInt64(entries.count))
         var node: UInt64 = 0
         for entry in entries {
-            buffer.writeVarint(entry.actor.node - node)
-            buffer.writeVarint(entry.actor.incarnation)
-            buffer.writeVarint(entry.actor.birth)
-            buffer.writeVarint(entry.counter)
-            buffer.writeInteger(entry.updated)
+            writer.varint(entry.actor.node - node)
+            writer.varint(entry.actor.incarnation)
+            writer.varint(entry.actor.birth)
+            writer.varint(entry.counter)
+            writer.integer(entry.updated)
             node = entry.actor.node
         }
     }
@@ -51,23 +51,26 @@ extension Context {
 
     /// For messages between nodes; clients get it sealed.
     public func encode(into buffer: inout ByteBuffer) {
-        vector.encode(into: &buffer)
-        buffer.writeInteger(stamp.rawValue)
-        buffer.writeInteger(fastest == nil ? 0 : Self.knowsFastest)
-        if let fastest { buffer.writeVarint(fastest) }
+        buffer.writeFields(ofAtMost: encodedSizeBound) { writer in
+            vector.encode(into: &writer)
+            writer.integer(stamp.rawValue)
+            writer.integer(fastest == nil ? 0 : Self.knowsFastest)
+            if let fastest { writer.varint(fastest) }
+        }
     }
 
     /// Moves the reader past the context; leaves it where it was if it throws. What follows is the caller's.
     public init(decoding buffer: inout ByteBuffer) throws(DecodingFailure) {
-        var reader = FieldReader(buffer)
-        vector = try VersionVector(from: &reader)
-        stamp = HybridTime(rawValue: try reader.integer("stamp"))
-        let begin = reader.offset
-        let flags: UInt8 = try reader.integer("context flags")
-        guard flags & ~Self.knowsFastest == 0 else {
-            throw DecodingFailure(.impossible, field: "context flags", offset: begin)
+        self = try buffer.readFields { (reader) throws(DecodingFailure) -> Context in
+            let vector = try VersionVector(from: &reader)
+            let stamp = HybridTime(rawValue: try reader.integer("stamp"))
+            let begin = reader.offset
+            let flags: UInt8 = try reader.integer("context flags")
+            guard flags & ~Self.knowsFastest == 0 else {
+                throw DecodingFailure(.impossible, field: "context flags", offset: begin)
+            }
+            let fastest = flags == 0 ? nil : try reader.varint("fastest node")
+            return Context(vector: vector, stamp: stamp, fastest: fastest)
         }
-        fastest = flags == 0 ? nil : try reader.varint("fastest node")
-        buffer = reader.buffer
     }
 }

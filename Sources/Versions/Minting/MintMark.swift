@@ -17,17 +17,20 @@ public struct MintMark: Hashable, Sendable {
     }
 
     public func encode(into buffer: inout ByteBuffer) {
-        buffer.writeVarint(incarnation)
-        buffer.writeVarint(birth)
-        buffer.writeVarint(counter)
+        buffer.writeFields(ofAtMost: 30) { writer in
+            writer.varint(incarnation)
+            writer.varint(birth)
+            writer.varint(counter)
+        }
     }
 
     /// Moves the reader past the mark; leaves it where it was if it throws. What follows is the caller's.
     public init(decoding buffer: inout ByteBuffer) throws(DecodingFailure) {
-        var reader = FieldReader(buffer)
-        incarnation = try reader.varint("mark's incarnation")
-        birth = try reader.varint("mark's birth")
-        counter = try reader.varint("mark's counter")
-        buffer = reader.buffer
+        self = try buffer.readFields { (reader) throws(DecodingFailure) -> MintMark in
+            MintMark(
+                incarnation: try reader.varint("mark's incarnation"),
+                birth: try reader.varint("mark's birth"),
+                counter: try reader.varint("mark's counter"))
+        }
     }
 }
