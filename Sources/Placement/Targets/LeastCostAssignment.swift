@@ -17,7 +17,7 @@ struct LeastCostAssignment: ~Copyable {
 
     /// partitions × members.
     private let costs: [Int64]
-    /// partitions × members: whether the member holds the partition.
+    /// members × partitions: whether the member holds the partition.
     private var holds: [Bool]
     /// partitions × zones: whether the partition takes one of its extra holders from the zone.
     private var extra: [Bool]
@@ -60,7 +60,9 @@ struct LeastCostAssignment: ~Copyable {
     /// The holders of a partition, cheapest first.
     func holders(of partition: Int) -> [Int] {
         let base = partition * memberCount
-        return (0..<memberCount).filter { holds[base + $0] }.sorted { costs[base + $0] < costs[base + $1] }
+        var holders: [Int] = []
+        for member in 0..<memberCount where holds[member * partitionCount + partition] { holders.append(member) }
+        return holders.sorted { costs[base + $0] < costs[base + $1] }
     }
 
 }
@@ -103,7 +105,7 @@ extension LeastCostAssignment {
                 extra[partition * zones.count + zone] = false
                 best.removeAll(keeping: rule.most(zone))
                 for member in zones[zone] {
-                    holds[base + member] = false
+                    holds[member * partitionCount + partition] = false
                     best.insert(member, key: costs[base + member] - discounts[member])
                 }
                 for place in 0..<rule.least[zone] { take(best.members[place], partition) }
@@ -120,7 +122,7 @@ extension LeastCostAssignment {
     }
 
     private mutating func take(_ member: Int, _ partition: Int) {
-        holds[partition * memberCount + member] = true
+        holds[member * partitionCount + partition] = true
         loads[member] += 1
     }
 
@@ -170,21 +172,14 @@ extension LeastCostAssignment {
             for (exchange, partition) in zip(chain, partitions) {
                 carryOut(from: exchange.from, to: exchange.to, partition: partition)
             }
-            for giver in 0..<memberCount {
-                for taker in 0..<memberCount {
-                    let partition = exchanges[giver * memberCount + taker].partition
-                    if partition >= 0, partitions.contains(partition), !allows(giver, taker, partition) {
-                        findExchange(from: giver, to: taker)
-                    }
-                }
-            }
+            for giver in 0..<memberCount { renewExchanges(from: giver, after: partitions) }
             for partition in partitions { offerExchanges(in: partition) }
         }
     }
 
     private mutating func carryOut(from giver: Int, to taker: Int, partition: Int) {
-        holds[partition * memberCount + giver] = false
-        holds[partition * memberCount + taker] = true
+        holds[giver * partitionCount + partition] = false
+        holds[taker * partitionCount + partition] = true
         loads[giver] -= 1
         loads[taker] += 1
         if zoneOf[giver] != zoneOf[taker] {
@@ -195,8 +190,9 @@ extension LeastCostAssignment {
 
     /// Whether one member can give the partition up to the other.
     private func allows(_ giver: Int, _ taker: Int, _ partition: Int) -> Bool {
-        let base = partition * memberCount
-        guard holds[base + giver], !holds[base + taker] else { return false }
+        guard holds[giver * partitionCount + partition], !holds[taker * partitionCount + partition] else {
+            return false
+        }
         let from = zoneOf[giver]
         let to = zoneOf[taker]
         if from == to { return true }
@@ -205,14 +201,25 @@ extension LeastCostAssignment {
 
     /// Takes note of what the partition's holders can give up in it, where that is cheaper than elsewhere.
     private mutating func offerExchanges(in partition: Int) {
-        for giver in 0..<memberCount where holds[partition * memberCount + giver] {
+        for giver in 0..<memberCount where holds[giver * partitionCount + partition] {
             for taker in 0..<memberCount where allows(giver, taker, partition) { offer(giver, taker, partition) }
         }
     }
 
-    private mutating func findExchange(from giver: Int, to taker: Int) {
-        exchanges[giver * memberCount + taker] = .none
-        for partition in 0..<partitionCount where allows(giver, taker, partition) { offer(giver, taker, partition) }
+    /// Looks anew for the member's exchanges in these partitions that changes there no longer allow.
+    private mutating func renewExchanges(from giver: Int, after partitions: [Int]) {
+        var takers: [Int] = []
+        for taker in 0..<memberCount {
+            let partition = exchanges[giver * memberCount + taker].partition
+            if partition >= 0, partitions.contains(partition), !allows(giver, taker, partition) {
+                exchanges[giver * memberCount + taker] = .none
+                takers.append(taker)
+            }
+        }
+        if takers.isEmpty { return }
+        for partition in 0..<partitionCount where holds[giver * partitionCount + partition] {
+            for taker in takers where allows(giver, taker, partition) { offer(giver, taker, partition) }
+        }
     }
 
     private mutating func offer(_ giver: Int, _ taker: Int, _ partition: Int) {
