@@ -42,6 +42,29 @@ struct TargetTests {
         print("placement: largest distance of a load from its share: \(worst)")
     }
 
+    @Test("weights a million times apart, zones of any sizes and any N are placed to less than one off the share")
+    func extremeWeights() throws {
+        let weights = [0.001, 0.01, 0.1, 0.3, 1, 1, 3, 10, 100, 1000]
+        for seed in 0..<UInt64(tries(300)) {
+            var membership = try Membership(seed: 9_000_000 + seed, sizes: 1...20, replicas: 1...20)
+            var generator = SplitMix64(seed: seed)
+            membership.members = try membership.members.map { member in
+                let weight = weights[Int.random(in: weights.indices, using: &generator)]
+                let zone = Int.random(in: 0..<6, using: &generator) * Int.random(in: 0...1, using: &generator)
+                return try Member(id: member.id, name: member.name, zone: "zone-\(zone)", weight: weight)
+            }
+            let table = membership.target().table
+            let oracle = ZoneOracle(membership.members)
+            #expect(table.rows().allSatisfy { Set($0).count == table.replicas && oracle.isEven($0) }, "\(membership)")
+            let shares = ShareOracle.shares(
+                of: table.members, partitions: table.partitionCount, replicas: membership.replicas
+            )
+            for (load, share) in zip(table.loads(), shares) {
+                #expect((Double(load) - share).magnitude < 1 + 1e-6, "\(membership): load \(load), share \(share)")
+            }
+        }
+    }
+
     @Test("in a new cluster the first n slots are spread over zones as evenly as n holders can be, for every n")
     func prefixesAreSpread() throws {
         for (membership, table) in try Self.targets.get() {
