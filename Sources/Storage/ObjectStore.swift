@@ -12,7 +12,7 @@ import Versions
 /// sync.
 public final class ObjectStore: @unchecked Sendable {
     // @unchecked: what changes here, but for the locked counters, is touched by the writer only.
-    private let engine: any LocalPersistenceEngine
+    let engine: any LocalPersistenceEngine
     private let onDamage: @Sendable (ObjectKey, _ reason: String) -> Void
     private let counters = NIOLockedValueBox(ObjectStoreStatistics())
     private var births: BirthReservation
@@ -66,7 +66,12 @@ public final class ObjectStore: @unchecked Sendable {
 
     /// Carries out a group of operations. `complete` is called on this thread: with ``StorageCompletion/minted(_:_:)``
     /// while the group is being made, with the others once it is as durable as its strictest operation asks.
-    public func perform(_ requests: [StorageRequest], _ complete: (StorageCompletion) -> Void) {
+    ///
+    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the
+    ///   disk does: what was minted can go to other replicas meanwhile.
+    public func perform(
+        _ requests: [StorageRequest], willCommit: () -> Void = {}, _ complete: (StorageCompletion) -> Void
+    ) {
         var group = WriteGroup()
         for request in requests {
             if case .read = request.operation {
@@ -80,6 +85,8 @@ public final class ObjectStore: @unchecked Sendable {
                 complete(.failed(request.token, error))
             }
         }
+        guard !group.expected.isEmpty else { return }
+        willCommit()
         commit(group, complete)
     }
 
@@ -131,7 +138,6 @@ public final class ObjectStore: @unchecked Sendable {
     }
 
     private func commit(_ group: WriteGroup, _ complete: (StorageCompletion) -> Void) {
-        guard !group.expected.isEmpty else { return }
         var batch = group.batch
         let reservation = births.addReservation(to: &batch)
         let durable = group.isDurable || reservation != nil

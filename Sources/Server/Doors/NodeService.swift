@@ -6,10 +6,19 @@ public protocol NodeService: Sendable {
     /// Answers within the request's timeout; after the node has stopped, with ``RequestFailure/notReady``.
     func perform(_ request: ClientRequest) async -> ClientReply
 
+    /// The same without a task for each request. `reply` is called once, in whatever thread the node answers.
+    func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void)
+
     /// Where an object lives, by the cluster as this node knows it.
     func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation
 
     func status() async -> NodeStatus
+}
+
+extension NodeService {
+    public func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void) {
+        Task { reply(await perform(request)) }
+    }
 }
 
 /// An object's way from its key to its nodes (Dynamo §4.2, §4.3).
