@@ -10,16 +10,18 @@ struct BenchCluster: AsyncParsableCommand {
         abstract: "Put a cluster under load through its HTTP doors.",
         discussion: """
             Each connection sends a request, waits for the answer and sends the next. Without --keys each put makes a \
-            new key; with it the keys are stored beforehand, and each put reads its key's context first, which counts as a get. Gets need keys.
+            new key; with it the keys are stored beforehand, and each put reads its key's context first, which counts \
+            as a get. Gets need keys.
 
               rotor bench cluster --start                     three daemons here
               rotor bench cluster --start --engine bdb --duration 10
               rotor bench cluster --connect 127.0.0.1:8098    one that runs
               rotor bench cluster --start --keys 10000 --put-ratio 0.1
 
-            With --start it also says how much processor time the daemons took. With --json: {"connections","engine",
-            "errors","gets","keys","put_ratio","puts","seconds","servers":[{"cpu_microseconds_per_request","node",
-            "resident_bytes"}],"value_size"}; times in milliseconds. Exit code 3 if there was an error.
+            With --start it also says how much processor time the daemons took. With --json: {"connections","engine", \
+            "errors","generator_cpu_microseconds_per_request","gets","keys","put_ratio","puts","seconds", \
+            "servers":[{"cpu_microseconds_per_request","node","resident_bytes"}],"value_size"}; times in \
+            milliseconds. Exit code 3 if there was an error.
             """)
 
     @OptionGroup var connection: ConnectOptions
