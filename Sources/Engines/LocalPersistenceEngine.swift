@@ -26,7 +26,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// Visits the keys of `range` in ascending order, over one consistent snapshot, until `body` says
     /// ``ScanStep/stop``.
     ///
-    /// The bytes are valid during the call only. `body` must not call the engine.
+    /// The bytes are valid during the call only. `body` must not call the engine, nor wait for a commit: LMDB's map
+    /// grows when no read is running. For as long as a scan runs, what was deleted or replaced since keeps its space.
     func scan(
         _ range: KeyRange,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> ScanStep

@@ -29,12 +29,14 @@ extension StorageNode {
             purpose: purpose, key: get.key, bucketType: bucketType, partition: partition, policy: type.policy,
             candidates: candidates, tally: tally, timeoutMilliseconds: milliseconds, deadline: deadline)
         let correlation = gets.insert(coordination)
-        askReplicas(correlation, extra: 0, &queue)
+        askReplicas(correlation, extra: 0, now, &queue)
         let hedge = now.monotonic.advanced(byMilliseconds: settings.hedgeMilliseconds)
         deadlines.insert(correlation, at: min(hedge, deadline))
     }
 
-    private mutating func askReplicas(_ correlation: Correlation, extra: Int, _ queue: inout EffectQueue) {
+    private mutating func askReplicas(
+        _ correlation: Correlation, extra: Int, _ now: Time, _ queue: inout EffectQueue
+    ) {
         guard let replicas = gets[correlation]?.replicasToAsk(extra: extra), let get = gets[correlation] else { return }
         for replica in replicas {
             if replica == me {
@@ -44,8 +46,11 @@ extension StorageNode {
                             token: StorageToken(rawValue: correlation),
                             store: settings.bucketTypes.store(of: get.bucketType), partition: get.partition,
                             key: get.key, operation: .read)))
-            } else {
+            } else if peers.canReach(replica) {
                 queue.emit(.send(.fetch(Fetch(correlation: correlation, key: get.key)), to: replica))
+            } else {
+                // Its link went down after the get began.
+                onAnswer(correlation, from: replica, .failure(.linkLost), now, &queue)
             }
         }
     }
@@ -70,12 +75,11 @@ extension StorageNode {
                 gets[correlation]?.markAnswered()
                 conclude(get, now, &queue)
             case .impossible(let kind, let needed, let got):
-                gets.remove(correlation)
-                repair(get, &queue)
+                // Late replies are waited for all the same: what they show mends the replica that failed.
+                gets[correlation]?.markAnswered()
                 fail(get, .notEnoughReplies(kind, needed: needed, got: got), &queue)
-                return
             case .undecided:
-                askReplicas(correlation, extra: 0, &queue)
+                askReplicas(correlation, extra: 0, now, &queue)
                 return
             }
         }
@@ -165,7 +169,7 @@ extension StorageNode {
             fail(get, failure, &queue)
         } else {
             statistics.hedges += 1
-            askReplicas(correlation, extra: 1, &queue)
+            askReplicas(correlation, extra: 1, now, &queue)
             deadlines.insert(correlation, at: min(late, get.deadline))
         }
     }

@@ -61,14 +61,14 @@ extension StorageNode {
         let holders = holders(settings.map.partition(of: request.key), type)
         let context = try open(sealed, request.key)
         if let fastest = context?.fastest.map(MemberID.init(rawValue:)), fastest != me, holders.contains(fastest),
-            peers.canReach(fastest)
+            canForward(to: fastest)
         {
             forward(request, to: fastest, id, now, &queue)
         } else if holders.contains(me), isReady {
             try coordinate(request, bucketType, context, .client(id), now, &queue)
-        } else if let holder = holders.first(where: { $0 != me && peers.canReach($0) }) {
+        } else if let holder = holders.first(where: { $0 != me && canForward(to: $0) }) {
             forward(request, to: holder, id, now, &queue)
-        } else if holders.contains(me) {
+        } else if holders.contains(me) || holders.contains(where: { peers.canReach($0) }) {
             throw .notReady
         } else {
             throw .tooFewReachable(.w, needed: type.w.resolved(for: holders.count), reachable: 0)
@@ -88,10 +88,17 @@ extension StorageNode {
         context.sealed(with: settings.contextKey, boundTo: key.canonicalBytes)
     }
 
+    /// A forward names the receiver's start, which the receiver announces as soon as the link is up.
+    private func canForward(to member: MemberID) -> Bool {
+        peers.canReach(member) && keeper.record.start(of: member) != nil
+    }
+
     private mutating func forward(
         _ request: ClientRequest, to coordinator: MemberID, _ id: RequestID, _ now: Time, _ queue: inout EffectQueue
     ) {
-        guard let index = peers.index(of: coordinator) else { return }
+        guard let index = peers.index(of: coordinator), let receiver = keeper.record.start(of: coordinator) else {
+            return
+        }
         statistics.forwards += 1
         forwardSequences[index] += 1
         let milliseconds = timeout(request.timeoutMilliseconds)
@@ -104,18 +111,23 @@ extension StorageNode {
         bounded.timeoutMilliseconds = milliseconds
         let forward = Forward(
             correlation: correlation, start: keeper.record.start.number, sequence: forwardSequences[index],
-            request: bounded)
+            receiver: receiver.session, request: bounded)
         queue.emit(.send(.forward(forward), to: coordinator))
     }
 
     /// This node was chosen to coordinate a write. It does not forward again: that could go in circles.
     mutating func onForward(_ forward: Forward, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         guard let index = peers.index(of: sender) else { return }
+        let origin = RequestOrigin.peer(sender, forward.correlation)
+        guard forward.receiver == keeper.record.start.session else {
+            let name = settings.map.member(me)?.name ?? "\(me)"
+            fail(origin, .coordinatorLost(name), &queue)
+            return
+        }
         guard forwardWindows[index].accepts(start: forward.start, sequence: forward.sequence) else {
             statistics.repeatedForwards += 1
             return
         }
-        let origin = RequestOrigin.peer(sender, forward.correlation)
         guard requestsInFlight < settings.maximumRequests else {
             fail(origin, .overloaded(waiting: requestsInFlight, limit: settings.maximumRequests), &queue)
             return

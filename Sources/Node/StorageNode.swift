@@ -49,6 +49,7 @@ public struct StorageNode: ~Copyable {
     }
 
     public mutating func start(_ now: Time, into queue: inout EffectQueue) {
+        starts.onStart(keeper: &keeper, into: &queue)
         reserveClock(now, into: &queue)
     }
 
@@ -57,9 +58,8 @@ public struct StorageNode: ~Copyable {
 
     /// When the next ``Event/tick`` is due.
     public var nextDeadline: Instant? {
-        let requests = deadlines.next
-        guard !starts.isReady else { return requests }
-        return min(requests ?? starts.deadline, starts.deadline)
+        guard let start = starts.nextDeadline else { return deadlines.next }
+        return deadlines.next.map { min($0, start) } ?? start
     }
 
     /// As it was last handed out to be made durable.

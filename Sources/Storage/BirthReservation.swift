@@ -1,3 +1,4 @@
+import CXXHash
 import Engines
 import NIOCore
 import Node
@@ -15,10 +16,14 @@ struct BirthReservation {
         try engine.read(Self.key) { value in
             guard let value else { return }
             var buffer = ByteBuffer(bytes: value)
-            guard let stored = buffer.readInteger(as: UInt64.self), buffer.readableBytes == 0 else {
+            guard let stored = buffer.readInteger(as: UInt64.self), let checksum = buffer.readInteger(as: UInt64.self),
+                buffer.readableBytes == 0, checksum == Self.checksum(of: stored)
+            else {
+                // A lower number than was stored would give births a second time: nothing may be guessed here.
                 throw EngineError(
                     .damaged, operation: "read the births record",
-                    detail: "\(value.count) bytes, not 8: the store's own figures are damaged")
+                    detail: "its \(value.count) bytes are not what was written: restore the store, or remove the"
+                        + " node's whole data folder, so that it starts anew under another incarnation")
             }
             ceiling = stored
         }
@@ -61,8 +66,13 @@ struct BirthReservation {
         guard let ceiling = source.reservationNeeded() else { return nil }
         var value = ByteBuffer()
         value.writeInteger(ceiling)
+        value.writeInteger(Self.checksum(of: ceiling))
         batch.put(value, for: Self.key)
         return ceiling
+    }
+
+    private static func checksum(of ceiling: UInt64) -> UInt64 {
+        withUnsafeBytes(of: ceiling.littleEndian) { XXH3_64bits_withSeed($0.baseAddress, $0.count, 0x6269_7274_6873) }
     }
 
     mutating func reserved(_ ceiling: UInt64) {

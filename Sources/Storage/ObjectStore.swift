@@ -16,8 +16,9 @@ public final class ObjectStore: @unchecked Sendable {
     private let onDamage: @Sendable (ObjectKey, _ reason: String) -> Void
     private let counters = NIOLockedValueBox(ObjectStoreStatistics())
     private var births: BirthReservation
-    /// Whether the engine holds commits that were never synced.
-    private var hasUnsyncedCommits = false
+    /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
+    /// leaves its commits to the page cache, where they look as if they stood.
+    private var hasUnsyncedCommits = true
     private var ended: StorageFailure?
 
     /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
@@ -66,8 +67,8 @@ public final class ObjectStore: @unchecked Sendable {
     /// Carries out a group of operations. `complete` is called on this thread: with ``StorageCompletion/minted(_:_:)``
     /// while the group is being made, with the others once it is as durable as its strictest operation asks.
     ///
-    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the disk
-    ///   does: what was minted can go to other replicas meanwhile.
+    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the
+    ///   disk does: what was minted can go to other replicas meanwhile.
     public func perform(
         _ requests: [StorageRequest], willCommit: () -> Void = {}, _ complete: (StorageCompletion) -> Void
     ) {

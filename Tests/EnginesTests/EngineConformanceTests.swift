@@ -32,7 +32,9 @@ struct EngineConformanceTests {
         // A small first map, so that LMDB's grows several times.
         var options = EngineOptions()
         options.initialMapBytes = 64 << 20
-        let fixture = EngineFixture(kind, folder: folder.path, isPersistent: kind != .memory) { [options] path in
+        let fixture = EngineFixture(
+            kind, folder: folder.path, isPersistent: kind != .memory, options: options
+        ) { path, options in
             try EngineFactory.open(kind, at: path, options: options)
         }
         try check.run(fixture)

@@ -99,10 +99,8 @@ extension SlotTable {
 
     /// The slots of each member, in order of ``members``.
     func loads() -> [Int] {
-        var loads = Array(repeating: 0, count: members.count)
-        for holder in rows().joined() {
-            if let index = members.firstIndex(where: { $0.id == holder }) { loads[index] += 1 }
-        }
-        return loads
+        var loads: [MemberID: Int] = [:]
+        for holder in rows().joined() { loads[holder, default: 0] += 1 }
+        return members.map { loads[$0.id] ?? 0 }
     }
 }

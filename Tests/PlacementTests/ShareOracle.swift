@@ -76,8 +76,8 @@ struct ShareOracle {
         return level
     }
 
-    /// The fewest and most holders of a zone over all ways to spread a partition's holders as evenly as can be, found by
-    /// adding one after the other to a zone that has the fewest and has another member.
+    /// The fewest and most holders of a zone over all ways to spread a partition's holders as evenly as can be, found
+    /// by adding one after the other to a zone that has the fewest and has another member.
     private static func bounds(sizes: [Int], replicas: Int) -> (least: [Int], most: [Int]) {
         var counts = sizes.map { _ in 0 }
         for _ in 0..<replicas {
@@ -94,12 +94,37 @@ struct ShareOracle {
     }
 }
 
-/// Whether holders are spread over zones as evenly as the zones' sizes allow: nobody could be swapped for a member of a
-/// zone that has two fewer.
-func isEvenlySpread(_ holders: [MemberID], over members: [Member]) -> Bool {
-    let zones = Set(members.map(\.zone)).sorted()
-    let counts = zones.map { zone in members.filter { $0.zone == zone && holders.contains($0.id) }.count }
-    let sizes = zones.map { zone in members.filter { $0.zone == zone }.count }
-    let fullest = counts.max() ?? 0
-    return !zones.indices.contains { counts[$0] < sizes[$0] && fullest - counts[$0] >= 2 }
+/// Judges how holders are spread over zones.
+struct ZoneOracle {
+    private let zoneOf: [MemberID: Int]
+    private let sizes: [Int]
+
+    init(_ members: [Member]) {
+        let zones = Set(members.map(\.zone)).sorted()
+        self.zoneOf = Dictionary(
+            uniqueKeysWithValues: members.map { member in (member.id, zones.firstIndex(of: member.zone) ?? -1) }
+        )
+        self.sizes = zones.map { zone in members.count { $0.zone == zone } }
+    }
+
+    /// Whether they are spread as evenly as the zones' sizes allow: nobody could be swapped for a member of a zone that
+    /// has two fewer.
+    func isEven(_ holders: some Sequence<MemberID>) -> Bool {
+        let counts = counts(holders)
+        let fullest = counts.max() ?? 0
+        return !sizes.indices.contains { counts[$0] < sizes[$0] && fullest - counts[$0] >= 2 }
+    }
+
+    /// In how many zones they are.
+    func zones(_ holders: some Sequence<MemberID>) -> Int { counts(holders).count { $0 > 0 } }
+
+    var zoneCount: Int { sizes.count }
+
+    private func counts(_ holders: some Sequence<MemberID>) -> [Int] {
+        var counts = Array(repeating: 0, count: sizes.count)
+        for holder in holders {
+            if let zone = zoneOf[holder] { counts[zone] += 1 }
+        }
+        return counts
+    }
 }

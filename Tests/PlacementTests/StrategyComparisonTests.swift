@@ -53,7 +53,7 @@ struct StrategyComparisonTests {
                 for (partition, row) in table.rows().enumerated() {
                     #expect(row.count == min(membership.replicas, membership.members.count), "\(membership)")
                     #expect(Set(row).count == row.count, "\(membership)")
-                    #expect(isEvenlySpread(row, over: membership.members), "\(membership)")
+                    #expect(ZoneOracle(membership.members).isEven(row), "\(membership)")
                     width += target.width(of: partition)
                 }
                 #expect((width - 1).magnitude < 1e-9, "\(membership)")

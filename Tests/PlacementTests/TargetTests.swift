@@ -14,11 +14,11 @@ struct TargetTests {
         for (membership, table) in try Self.targets.get() {
             let replicas = min(membership.replicas, membership.members.count)
             #expect(table.replicas == replicas, "\(membership)")
-            let zones = Set(membership.members.map(\.zone)).count
+            let oracle = ZoneOracle(membership.members)
             for row in table.rows() {
-                let inZones = Set(row.compactMap { table.member($0)?.zone }).count
-                guard row.count == replicas, Set(row).count == replicas, inZones == min(replicas, zones),
-                    isEvenlySpread(row, over: membership.members)
+                let inZones = oracle.zones(row)
+                guard row.count == replicas, Set(row).count == replicas, oracle.isEven(row),
+                    inZones == min(replicas, oracle.zoneCount)
                 else {
                     Issue.record("\(membership): holders \(row) in \(inZones) zones")
                     return
@@ -42,14 +42,37 @@ struct TargetTests {
         print("placement: largest distance of a load from its share: \(worst)")
     }
 
+    @Test("weights a million times apart, zones of any sizes and any N are placed to less than one off the share")
+    func extremeWeights() throws {
+        let weights = [0.001, 0.01, 0.1, 0.3, 1, 1, 3, 10, 100, 1000]
+        for seed in 0..<UInt64(tries(300)) {
+            var membership = try Membership(seed: 9_000_000 + seed, sizes: 1...20, replicas: 1...20)
+            var generator = SplitMix64(seed: seed)
+            membership.members = try membership.members.map { member in
+                let weight = weights[Int.random(in: weights.indices, using: &generator)]
+                let zone = Int.random(in: 0..<6, using: &generator) * Int.random(in: 0...1, using: &generator)
+                return try Member(id: member.id, name: member.name, zone: "zone-\(zone)", weight: weight)
+            }
+            let table = membership.target().table
+            let oracle = ZoneOracle(membership.members)
+            #expect(table.rows().allSatisfy { Set($0).count == table.replicas && oracle.isEven($0) }, "\(membership)")
+            let shares = ShareOracle.shares(
+                of: table.members, partitions: table.partitionCount, replicas: membership.replicas
+            )
+            for (load, share) in zip(table.loads(), shares) {
+                #expect((Double(load) - share).magnitude < 1 + 1e-6, "\(membership): load \(load), share \(share)")
+            }
+        }
+    }
+
     @Test("in a new cluster the first n slots are spread over zones as evenly as n holders can be, for every n")
     func prefixesAreSpread() throws {
         for (membership, table) in try Self.targets.get() {
+            let oracle = ZoneOracle(membership.members)
             for (partition, row) in table.rows().enumerated() {
                 for n in 1...table.replicas {
-                    let first = Array(row.prefix(n))
-                    guard Array(table.holders(of: partition, n: n)) == first,
-                        isEvenlySpread(first, over: membership.members)
+                    let first = row.prefix(n)
+                    guard table.holders(of: partition, n: n).elementsEqual(first), oracle.isEven(first)
                     else {
                         Issue.record("\(membership): the first \(n) of \(row)")
                         return

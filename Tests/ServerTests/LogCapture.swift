@@ -37,7 +37,7 @@ final class LogCapture: Sendable {
         }
     }
 
-    private func add(_ line: String) {
+    func add(_ line: String) {
         let told = state.withLockedValue { state in
             state.lines.append(line)
             var told: [Waiter] = []

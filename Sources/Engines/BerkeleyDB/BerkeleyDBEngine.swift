@@ -5,12 +5,11 @@ import Synchronization
 
 /// Berkeley DB 5.3: a btree in a transactional environment (Dynamo §5 names it first).
 ///
-/// - Writes are logged; a commit returns when its log records are synced (`synced`) or written (`unsynced`: a crash of
-///   the process loses nothing, one of the machine the newest). Changed pages follow at checkpoints, on a thread of
-///   their own. Opening recovers from the log.
-/// - Reads go through snapshots of page versions: they take no lock and never wait for the writer. Versions that a
-///   snapshot still needs and the cache has no room for go to `__db.freezer` files beside the database until the
-///   snapshot ends.
+/// - Writes are logged. A commit is visible when its log records are written: a crash of the process loses nothing, one
+///   of the machine the newest. `synced` then syncs the log. Changed pages follow at checkpoints, on a thread of their
+///   own, and never before their log records. Opening recovers from the log.
+/// - Scans go through snapshots of page versions, take no locks and wait for nobody (see ``BerkeleyVersions``). A read
+///   beside a small batch may wait while that changes the page it wants, in memory; never for a sync.
 /// - Every page has a checksum. The log holds changes, not whole pages: a page that a crash of the machine tore in
 ///   the middle of its 16 KiB is found (`damaged`), not mended.
 public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable {
@@ -81,18 +80,16 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     public func commit(_ batch: WriteBatch, durability: Durability) throws(EngineError) {
         try requireOpen("commit")
         try batch.checkLimits()
-        // DB_TXN_WRITE_NOSYNC: "Write, but do not synchronously flush, the log": the machine's crash loses it, ours
-        // does not. Pages never go to disk before their log records, so that either way whole commits are lost.
-        let flags = durability == .synced ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC
+        let bytes = batch.byteCount
         do throws(BerkeleyWriter.Refusal) {
-            try writer.commit(batch, flags: UInt32(flags))
+            try writer.commit(batch, bytes: bytes)
         } catch {
             throw refusal(error)
         }
         entryCount.store(writer.entryCount, ordering: .relaxed)
+        if durability == .synced { try flushLog("commit") }
         commitCount.add(1, ordering: .relaxed)
-        if durability == .synced { syncCount.add(1, ordering: .relaxed) }
-        bytesSinceCheckpoint += batch.byteCount
+        bytesSinceCheckpoint += bytes
         if bytesSinceCheckpoint >= Self.checkpointBytes {
             bytesSinceCheckpoint = 0
             checkpoints.request()
@@ -101,12 +98,7 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
 
     public func sync() throws(EngineError) {
         try requireOpen("sync")
-        do throws(BerkeleyFailure) {
-            try BerkeleyFailure.check(bdb_env_log_flush(store.environment.pointer), "DB_ENV->log_flush")
-        } catch {
-            throw condemn(error, "sync")
-        }
-        syncCount.add(1, ordering: .relaxed)
+        try flushLog("sync")
     }
 
     public func statistics() throws(EngineError) -> EngineStatistics {
@@ -128,6 +120,15 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         try store.close()
     }
 
+    private func flushLog(_ operation: StaticString) throws(EngineError) {
+        do throws(BerkeleyFailure) {
+            try BerkeleyFailure.check(bdb_env_log_flush(store.environment.pointer), "DB_ENV->log_flush")
+        } catch {
+            throw condemn(error, operation)
+        }
+        syncCount.add(1, ordering: .relaxed)
+    }
+
     private func requireOpen(_ operation: StaticString) throws(EngineError) {
         if isClosed { throw Self.closed(operation) }
         try health.requireSound(operation)
@@ -139,6 +140,8 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
 
     private func refusal(_ refusal: BerkeleyWriter.Refusal) -> EngineError {
         switch refusal {
+        case .impossible(let error):
+            return error
         case .undone(let failure):
             let error = failure.engineError("commit", store.environment.messages)
             // DB_RUNRECOVERY: the environment has stopped for good.

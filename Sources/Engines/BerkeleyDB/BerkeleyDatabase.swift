@@ -9,11 +9,26 @@ final class BerkeleyDatabase: @unchecked Sendable {
     private let name: String
     private var handle: UnsafeMutablePointer<DB>?
 
-    /// - Parameters:
-    ///   - isNew: Makes the file; otherwise a missing one is an error.
-    ///   - hasVersions: Readers see pages as they were when their snapshot was taken.
+    enum Access {
+        case reading
+        case writing
+        /// Beside it others can read the pages as they were.
+        case writingVersions
+        case creating
+
+        fileprivate var flags: Int32 {
+            switch self {
+            // DB_NOMMAP: all reads go through the cache, where the writer's pages are.
+            case .reading: DB_RDONLY | DB_NOMMAP
+            case .writing: 0
+            case .writingVersions: DB_MULTIVERSION
+            case .creating: DB_CREATE
+            }
+        }
+    }
+
     init(
-        _ environment: BerkeleyEnvironment, name: String, isNew: Bool, hasVersions: Bool, maximumBytes: Int?
+        _ environment: BerkeleyEnvironment, name: String, access: Access, maximumBytes: Int? = nil
     ) throws(EngineError) {
         self.environment = environment
         self.name = name
@@ -32,9 +47,7 @@ final class BerkeleyDatabase: @unchecked Sendable {
                 bdb_set_maxsize(created, UInt32(clamping: maximumBytes >> 30), UInt32(maximumBytes & (1 << 30 - 1))),
                 "DB_MPOOLFILE->set_maxsize", operation)
         }
-        var flags = UInt32(DB_AUTO_COMMIT | DB_THREAD)
-        if isNew { flags |= UInt32(DB_CREATE) }
-        if hasVersions { flags |= UInt32(DB_MULTIVERSION) }
+        let flags = UInt32(DB_AUTO_COMMIT | DB_THREAD | access.flags)
         let code = bdb_open(created, nil, name, flags, 0o644)
         if code == EINVAL {
             // What DB->open says of a file that is no btree of these settings.
@@ -64,16 +77,18 @@ final class BerkeleyDatabase: @unchecked Sendable {
 /// The two files of a store: what is stored, and how many keys that is.
 final class BerkeleyStore: Sendable {
     let environment: BerkeleyEnvironment
+    let versions: BerkeleyVersions
+    /// To read from.
     let entries: BerkeleyDatabase
     let counters: BerkeleyDatabase
 
+    static let entriesFile = "entries.db"
+
     init(path: String, isNew: Bool, readers: Int, options: EngineOptions) throws(EngineError) {
         environment = try BerkeleyEnvironment(path: path, cacheBytes: options.cacheBytes, readers: readers)
-        entries = try BerkeleyDatabase(
-            environment, name: "entries.db", isNew: isNew, hasVersions: true, maximumBytes: options.maximumBytes)
-        // Only the writer reads it: no versions.
-        counters = try BerkeleyDatabase(
-            environment, name: "counters.db", isNew: isNew, hasVersions: false, maximumBytes: nil)
+        versions = try BerkeleyVersions(environment, isNew: isNew, maximumBytes: options.maximumBytes)
+        entries = try BerkeleyDatabase(environment, name: Self.entriesFile, access: .reading)
+        counters = try BerkeleyDatabase(environment, name: "counters.db", access: isNew ? .creating : .writing)
     }
 
     /// The number of keys as of the last commit.
@@ -90,6 +105,7 @@ final class BerkeleyStore: Sendable {
     }
 
     func close() throws(EngineError) {
+        try versions.close()
         try entries.close()
         try counters.close()
         try environment.close()

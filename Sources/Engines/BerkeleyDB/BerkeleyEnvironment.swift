@@ -23,8 +23,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
             throw BerkeleyFailure(number: code, call: "db_env_create").engineError(operation, nil)
         }
         handle = created
-        // From here on deinit closes the handle: "The DB_ENV->close() method [...] must be called, even if
-        // DB_ENV->open() fails".
+        // From here on deinit closes the handle, which must be done where open fails too.
         bdb_env_set_messages(created, Unmanaged.passUnretained(messages).toOpaque()) { environment, _, text in
             guard let context = environment.flatMap(bdb_env_message_context), let text else { return }
             Unmanaged<BerkeleyMessages>.fromOpaque(context).takeUnretainedValue().add(String(cString: text))
@@ -58,7 +57,8 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     func close() throws(EngineError) {
         guard let handle else { return }
         self.handle = nil
-        // "Regardless of its outcome, the DB_ENV handle may not be accessed again".
+        // "After DB_ENV->close() has been called, regardless of its return, the Berkeley DB environment handle may not
+        // be accessed again."
         try check(bdb_env_close(handle, 0), "DB_ENV->close", "close \(path)")
     }
 
@@ -68,22 +68,21 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         let gigabytes = UInt32(clamping: cacheBytes >> 30)
         let rest = UInt32(clamping: cacheBytes & (1 << 30 - 1))
         try check(bdb_env_set_cachesize(handle, gigabytes, rest, 1), "DB_ENV->set_cachesize", operation)
-        // One writer and snapshot readers wait for nobody; should the library's own work still close a circle, the
-        // youngest gives way and is tried again.
-        try check(bdb_env_set_lk_detect(handle, UInt32(DB_LOCK_YOUNGEST)), "DB_ENV->set_lk_detect", operation)
+        // A reader that goes down the tree and the writer that splits a page can wait for each other: the one without
+        // write locks, the reader, gives way and tries again.
+        try check(bdb_env_set_lk_detect(handle, UInt32(DB_LOCK_MINWRITE)), "DB_ENV->set_lk_detect", operation)
         // A transaction holds a lock for each page it changed until it ends: a large batch or range delete has many.
         try check(bdb_env_set_lk_max_locks(handle, 1 << 21), "DB_ENV->set_lk_max_locks", operation)
         try check(bdb_env_set_lk_max_objects(handle, 1 << 21), "DB_ENV->set_lk_max_objects", operation)
         try check(bdb_env_set_lk_max_lockers(handle, 10_000), "DB_ENV->set_lk_max_lockers", operation)
         // Otherwise the hash table is as large as the most locks.
         try check(bdb_env_set_lk_tablesize(handle, 16_381), "DB_ENV->set_lk_tablesize", operation)
-        // "an application transaction buffer of at least as much as is logged by a transaction" makes one write of a
-        // group's records; the log file must be at least four times as large.
+        // A group's records in one write. A log file has at least four times the buffer's size.
         try check(bdb_env_set_lg_bsize(handle, 2 << 20), "DB_ENV->set_lg_bsize", operation)
         try check(bdb_env_set_lg_max(handle, 32 << 20), "DB_ENV->set_lg_max", operation)
         try check(bdb_env_log_set_config(handle, UInt32(DB_LOG_AUTO_REMOVE), 1), "DB_ENV->log_set_config", operation)
-        // "transactions that use snapshots [...] the transaction structure is kept until no page version of it is in
-        // the cache": at most one for each cached page, and the running ones.
+        // "Transactions that update multiversion databases are not freed until the last page version that the
+        // transaction created is flushed from cache."
         let transactions = cacheBytes / Self.pageBytes * 2 + 4096 + readers
         try check(bdb_env_set_tx_max(handle, UInt32(clamping: transactions)), "DB_ENV->set_tx_max", operation)
     }

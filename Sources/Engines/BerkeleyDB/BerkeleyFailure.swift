@@ -15,6 +15,9 @@ struct BerkeleyFailure: Error {
     /// operation was selected to resolve a deadlock; its transaction must be aborted.
     var isConflict: Bool { number == DB_LOCK_DEADLOCK || number == DB_LOCK_NOTGRANTED }
 
+    /// A conflict is rare with one writer; so often in a row it is something else.
+    static let maximumAttempts = 100
+
     /// What a caller can react to, with what the library has said about it meanwhile.
     func engineError(_ operation: String, _ messages: BerkeleyMessages?) -> EngineError {
         let (code, advice) = meaning

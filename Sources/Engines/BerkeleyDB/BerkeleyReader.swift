@@ -21,22 +21,48 @@ final class BerkeleyReader: SnapshotReader {
     }
 
     func releaseSnapshot() {
+        guard snapshot != nil else { return }
         snapshot = nil
+        store.versions.leave()
     }
 
     /// The value, valid until the next call; nil where there is none.
     func get(_ key: UnsafeRawBufferPointer) throws(EngineError) -> UnsafeRawBufferPointer? {
-        let cursor = try cursor("read")
-        if room.bytes.count > Self.keptRoom { room = ReadingRoom(count: Self.smallRoom) }
-        while true {
+        if snapshot != nil || store.versions.areKept {
+            let cursor = try cursor("read")
+            return try get("DBcursor->get") { data in
+                var wanted = DBT(key)
+                return bdb_cursor_get(cursor, &wanted, &data, UInt32(DB_SET))
+            }
+        }
+        // Locks a page at a time, each until the next one is found.
+        return try get("DB->get") { data in
             var wanted = DBT(key)
+            return bdb_get(store.entries.pointer, nil, &wanted, &data, 0)
+        }
+    }
+
+    private func get(
+        _ call: StaticString, _ body: (inout DBT) -> Int32
+    ) throws(EngineError) -> UnsafeRawBufferPointer? {
+        if room.bytes.count > Self.keptRoom { room = ReadingRoom(count: Self.smallRoom) }
+        var attempts = 0
+        while true {
             var data = DBT(filling: room.bytes)
-            let code = bdb_cursor_get(cursor, &wanted, &data, UInt32(DB_SET))
+            let code = body(&data)
             switch code {
-            case 0: return UnsafeRawBufferPointer(rebasing: room.bytes[..<Int(data.size)])
-            case DB_NOTFOUND: return nil
-            case DB_BUFFER_SMALL: room = ReadingRoom(count: Int(data.size))
-            default: throw failure(code, "read")
+            case 0:
+                return UnsafeRawBufferPointer(rebasing: room.bytes[..<Int(data.size)])
+            case DB_NOTFOUND:
+                return nil
+            case DB_BUFFER_SMALL:
+                room = ReadingRoom(count: Int(data.size))
+            default:
+                let failure = BerkeleyFailure(number: code, call: call)
+                attempts += 1
+                guard failure.isConflict, attempts < BerkeleyFailure.maximumAttempts else {
+                    throw failure.engineError("read", store.environment.messages)
+                }
             }
         }
     }
@@ -86,12 +112,14 @@ final class BerkeleyReader: SnapshotReader {
 
     private func cursor(_ operation: StaticString) throws(EngineError) -> UnsafeMutablePointer<DBC> {
         if let cursor = snapshot?.cursor { return cursor }
+        try store.versions.enter()
         do throws(BerkeleyFailure) {
-            let begun = try BerkeleyTransaction(store, for: .snapshot)
+            let begun = try BerkeleyTransaction(store.entries, for: .snapshot)
             let cursor = begun.cursor
             snapshot = consume begun
             return cursor
         } catch {
+            store.versions.leave()
             throw error.engineError("\(operation)", store.environment.messages)
         }
     }

@@ -11,13 +11,13 @@ struct BerkeleyTransaction: ~Copyable {
         case writing
     }
 
-    init(_ store: BerkeleyStore, for purpose: Purpose) throws(BerkeleyFailure) {
+    init(_ entries: BerkeleyDatabase, for purpose: Purpose) throws(BerkeleyFailure) {
         let flags = purpose == .snapshot ? UInt32(DB_TXN_SNAPSHOT) : 0
         var begun: UnsafeMutablePointer<DB_TXN>?
-        let code = bdb_env_txn_begin(store.environment.pointer, &begun, flags)
+        let code = bdb_env_txn_begin(entries.environment.pointer, &begun, flags)
         guard code == 0, let begun else { throw BerkeleyFailure(number: code, call: "DB_ENV->txn_begin") }
         var opened: UnsafeMutablePointer<DBC>?
-        let cursorCode = bdb_cursor_open(store.entries.pointer, begun, &opened, 0)
+        let cursorCode = bdb_cursor_open(entries.pointer, begun, &opened, 0)
         guard cursorCode == 0, let opened else {
             _ = bdb_txn_abort(begun)
             throw BerkeleyFailure(number: cursorCode, call: "DB->cursor")

@@ -5,6 +5,8 @@ import NIOCore
 final class BerkeleyWriter {
     /// Why a batch was not committed.
     enum Refusal: Error {
+        /// It was not begun.
+        case impossible(EngineError)
         /// Nothing of it is there, and the next batch may succeed.
         case undone(BerkeleyFailure)
         /// The commit itself failed: what is on disk is not known.
@@ -16,9 +18,9 @@ final class BerkeleyWriter {
     /// Keys stored, as of the last commit.
     private(set) var entryCount: Int
 
-    /// The library aborts a transaction to end a deadlock. With one writer that is rare; so often in a row it is
-    /// something else.
-    private static let maximumAttempts = 100
+    /// From here on a batch takes long enough to keep readers from its pages, were there no older versions of them.
+    private static let manyOperations = 256
+    private static let manyBytes = 1 << 20
 
     init(store: BerkeleyStore, readers: ReaderPool<BerkeleyReader>) throws(EngineError) {
         self.store = store
@@ -26,28 +28,40 @@ final class BerkeleyWriter {
         entryCount = try store.storedEntryCount()
     }
 
-    func commit(_ batch: WriteBatch, flags: UInt32) throws(Refusal) {
+    /// Returns when the batch is visible and its log records are written, not synced.
+    func commit(_ batch: WriteBatch, bytes: Int) throws(Refusal) {
+        let withVersions =
+            bytes >= Self.manyBytes || batch.operations.count >= Self.manyOperations
+            || batch.operations.contains { if case .deleteRange = $0 { true } else { false } }
+        let entries: BerkeleyDatabase
+        do throws(EngineError) {
+            entries = try store.versions.writeBegins(withVersions: withVersions)
+        } catch {
+            throw .impossible(error)
+        }
+        defer { store.versions.writeEnds(withVersions: withVersions) }
         var attempts = 0
         while true {
             do throws(Refusal) {
-                return try commitOnce(batch, flags: flags)
-            } catch .undone(let failure) where failure.isConflict && attempts < Self.maximumAttempts {
+                return try commitOnce(batch, to: entries)
+            } catch .undone(let failure) where failure.isConflict && attempts < BerkeleyFailure.maximumAttempts {
                 attempts += 1
             }
         }
     }
 
-    private func commitOnce(_ batch: WriteBatch, flags: UInt32) throws(Refusal) {
+    private func commitOnce(_ batch: WriteBatch, to entries: BerkeleyDatabase) throws(Refusal) {
         var count = entryCount
         var isCommitting = false
         do throws(BerkeleyFailure) {
-            let transaction = try BerkeleyTransaction(store, for: .writing)
+            let transaction = try BerkeleyTransaction(entries, for: .writing)
             try carryOut(batch, with: transaction.cursor, count: &count)
             if count != entryCount { try transaction.put(count, into: store.counters) }
             isCommitting = true
             readers.commitBegins()
             defer { readers.commitEnds() }
-            try transaction.commit(flags: flags)
+            // Written, not synced: the locks on its pages go before the sync, so that no reader waits for that.
+            try transaction.commit(flags: UInt32(DB_TXN_WRITE_NOSYNC))
         } catch {
             throw isCommitting && !error.isConflict ? .unknown(error) : .undone(error)
         }

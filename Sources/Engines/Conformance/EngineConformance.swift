@@ -36,15 +36,18 @@ public struct EngineFixture: Sendable {
     public let folder: String
     /// False for an engine that keeps nothing after its close.
     public let isPersistent: Bool
-    private let opener: @Sendable (_ path: String) throws -> any LocalPersistenceEngine
+    private let options: EngineOptions
+    private let opener: @Sendable (_ path: String, _ options: EngineOptions) throws -> any LocalPersistenceEngine
 
+    /// `options` are those of every check but for a limit of size that one sets.
     public init(
-        _ kind: EngineKind, folder: String, isPersistent: Bool,
-        open: @escaping @Sendable (_ path: String) throws -> any LocalPersistenceEngine
+        _ kind: EngineKind, folder: String, isPersistent: Bool, options: EngineOptions = EngineOptions(),
+        open: @escaping @Sendable (_ path: String, _ options: EngineOptions) throws -> any LocalPersistenceEngine
     ) {
         self.kind = kind
         self.folder = folder
         self.isPersistent = isPersistent
+        self.options = options
         self.opener = open
     }
 
@@ -52,8 +55,12 @@ public struct EngineFixture: Sendable {
     var storePath: String { folder + "/store" }
 
     /// Opens the store of the check, runs `body`, and closes it, also where `body` threw.
-    func withEngine<Value>(_ body: (any LocalPersistenceEngine) throws -> Value) throws -> Value {
-        let engine = try open(storePath)
+    func withEngine<Value>(
+        maximumBytes: Int? = nil, _ body: (any LocalPersistenceEngine) throws -> Value
+    ) throws -> Value {
+        var options = options
+        options.maximumBytes = maximumBytes
+        let engine = try opener(storePath, options)
         let value: Value
         do {
             value = try body(engine)
@@ -68,7 +75,7 @@ public struct EngineFixture: Sendable {
     }
 
     func open(_ path: String) throws -> any LocalPersistenceEngine {
-        try opener(path)
+        try opener(path, options)
     }
 }
 

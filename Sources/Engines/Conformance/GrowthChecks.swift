@@ -2,6 +2,33 @@ import NIOCore
 
 extension EngineConformance {
     static let growthChecks: [ConformanceCheck] = [
+        ConformanceCheck("a store at its limit of size refuses with full and keeps what it has", needsFiles: true) {
+            fixture in
+            var stored = 0
+            try fixture.withEngine(maximumBytes: 32 << 20) { engine in
+                let error = try expectError([.full], "64 MiB into a store of 32") {
+                    for start in stride(from: 0, to: 64, by: 2) {
+                        try putBlocks(start..<(start + 2), in: engine, start % 8 == 0 ? .synced : .unsynced)
+                        stored = start + 2
+                    }
+                }
+                try expect(stored >= 8, "full after \(stored) MiB of 32: \(error)")
+                try expectBlocks(0..<stored, in: engine, "when full")
+                try expectError([.full], "once more") { try putBlocks(40..<60, in: engine, .synced) }
+                try expectBlocks(0..<stored, in: engine, "when full again")
+                // A small write may need the last pages for itself: what must work is to make room and then write.
+                try engine.write(.synced) { $0.deleteRange(KeyRange(from: blockKey(0), to: blockKey(4))) }
+                try engine.write(.synced) { $0.put([1], for: []) }
+                try expect(try engine.value([]) == [1], "a write after making room is lost")
+                try engine.write(.synced) { $0.delete([]) }
+                try expectBlocks(4..<stored, in: engine, "after making room")
+            }
+            try fixture.withEngine { engine in
+                try expectBlocks(4..<stored, in: engine, "opened without a limit")
+                try putBlocks(stored..<(stored + 20), in: engine, .synced)
+                try expectBlocks(4..<(stored + 20), in: engine, "grown without a limit")
+            }
+        },
         ConformanceCheck(
             "a store grows past 1 GiB beside a reader, and is whole when opened again", needsFiles: true
         ) {
@@ -46,7 +73,7 @@ extension EngineConformance {
                 try expect(
                     after.diskBytes < before + (256 << 20), "from \(before) to \(after.diskBytes) bytes by deleting")
             }
-        }
+        },
     ]
 
     /// MiB.
@@ -79,6 +106,14 @@ extension EngineConformance {
             }
             try expect(matches == true, "block \(number) is \(matches == nil ? "not there" : "not what was put")")
         }
+    }
+
+    private static func expectBlocks(
+        _ numbers: Range<Int>, in engine: any LocalPersistenceEngine, _ when: String
+    ) throws {
+        let entries = try engine.statistics().entries
+        try expect(entries == numbers.count, "\(when): \(entries) entries, expected blocks \(numbers)")
+        for number in numbers { try expectBlock(number, in: engine) }
     }
 
     /// The writer puts them in order, so a block is there if all below it are.

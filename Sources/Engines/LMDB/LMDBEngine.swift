@@ -19,15 +19,16 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
     private let folder: EngineFolder
     private let maximumBytes: Int?
     private let database: MDB_dbi
-    private let readers: LMDBReaders
+    private let readers: ReaderPool<LMDBReader>
+    private let health = EngineHealth()
+    /// The data file once more. (LMDB's warning not to open its files concerns the locks on the other one.)
+    private let witness: Int32
     private var environment: LMDBEnvironment?
 
     private var mapBytes: Int
     private var skipsMetaSync = false
     /// A commit's last page may not be on disk yet.
     private var hasUnsynced = false
-    /// Why nothing may be written any more.
-    private var condemnation: EngineError?
 
     private let monitor = Monitor()
     private var commits = 0
@@ -52,24 +53,25 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         try LMDBFailure.check(mdb_reader_check(environment.handle, nil), operation, "mdb_reader_check")
         if !folder.isNew { try file.requirePages(environment.information, environment.handle, operation: operation) }
         database = try Self.openDatabase(environment.handle, isNew: folder.isNew, operation: operation)
+        witness = try file.open(operation: operation)
         mapBytes = environment.information.me_mapsize
         maximumBytes = options.maximumBytes
-        readers = LMDBReaders(environment.handle, capacity: Self.maximumReaders)
+        // The environment is made to be shared by threads.
+        nonisolated(unsafe) let handle = environment.handle
+        readers = ReaderPool(capacity: Self.maximumReaders) { () throws(EngineError) in try LMDBReader(handle) }
         self.folder = folder
         self.environment = consume environment
     }
 
     deinit {
         // Without close(): nothing can read any more, what was committed is the system's to write.
-        _ = readers.close()
+        readers.close()
+        Glibc.close(witness)
     }
 
     public func read(_ key: ByteBuffer, _ body: (UnsafeRawBufferPointer?) throws -> Void) throws {
-        try readers.withTransaction("read") { transaction in
-            try key.withUnsafeReadableBytes { key in
-                guard let value = try LMDBLookup.find(key, transaction, database) else { return try body(nil) }
-                try body(value)
-            }
+        try readers.withReader("read") { reader in
+            try key.withUnsafeReadableBytes { key in try body(reader.find(key, in: database)) }
         }
     }
 
@@ -77,7 +79,8 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         _ range: KeyRange,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> ScanStep
     ) throws {
-        try readers.withTransaction("scan") { transaction in
+        try readers.withReader("scan") { reader in
+            let transaction = try reader.transaction("scan")
             try range.withBounds { lower, upper in
                 var scan = LMDBScan(transaction, database)
                 _ = try scan.visit(LMDBLayout.root, from: lower, to: upper, body)
@@ -116,8 +119,8 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
     public func statistics() throws(EngineError) -> EngineStatistics {
         var entries: Result<Int, EngineError> = .success(0)
         do {
-            try readers.withTransaction("statistics") { transaction in
-                entries = count(transaction)
+            try readers.withReader("statistics") { reader in
+                entries = count(try reader.transaction("statistics"))
             }
         } catch let error as EngineError {
             throw error
@@ -132,12 +135,13 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
     }
 
     public func close() throws(EngineError) {
-        guard readers.close(), let handle = environment?.handle else { return }
+        guard let handle = environment?.handle else { return }
+        readers.close()
         defer {
             environment = nil
             folder.release()
         }
-        if let condemnation { throw condemnation }
+        try health.requireSound("close")
         if hasUnsynced { try sync(handle) }
     }
 
@@ -146,8 +150,10 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         let number = mdb_txn_id(transaction.handle)
         var writer = LMDBBatchWriter(transaction.handle, database)
         try writer.write(batch)
+        readers.commitBegins()
         let code = transaction.commit()
-        guard code == MDB_SUCCESS else { throw condemnIfNeeded(LMDBFailure.error("commit", "mdb_txn_commit", code)) }
+        readers.commitEnds()
+        guard code == MDB_SUCCESS else { throw judge(LMDBFailure.error("commit", "mdb_txn_commit", code)) }
         let wroteSomething = environment?.information.me_last_txnid == number
         if durability == .unsynced {
             hasUnsynced = hasUnsynced || wroteSomething
@@ -164,27 +170,30 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         guard code == MDB_SUCCESS else {
             var error = LMDBFailure.error("sync", "mdb_env_sync", code)
             error.code = .syncFailed
-            throw condemnIfNeeded(error)
+            throw judge(error)
         }
         hasUnsynced = false
     }
 
-    /// After a failed sync nobody knows what is on disk. A commit that found no space has not failed a sync of
-    /// anything older where nothing older waited for one; where something did, it may have, and LMDB does not tell.
-    private func condemnIfNeeded(_ error: EngineError) -> EngineError {
+    /// A failed sync ends the engine: nobody knows any more what is on disk.
+    ///
+    /// Where a commit found no space, LMDB does not tell whether it failed to write its own pages, which nothing refers
+    /// to, or to sync, which an older commit may be waiting for. `witness` tells: each open file is told of a failed
+    /// write back once.
+    private func judge(_ error: EngineError) -> EngineError {
         var error = error
-        if error.code == .full && hasUnsynced && error.number != Int(MDB_MAP_FULL) {
-            error.code = .syncFailed
+        if error.code == .full {
+            if fdatasync(witness) == 0 { hasUnsynced = false } else { error.code = .syncFailed }
         }
-        if error.code == .syncFailed { condemnation = error }
+        if error.code == .syncFailed { health.condemn(error) }
         return error
     }
 
-    private func requireSound(_ operation: String) throws(EngineError) -> OpaquePointer {
+    private func requireSound(_ operation: StaticString) throws(EngineError) -> OpaquePointer {
         guard let handle = environment?.handle else {
-            throw EngineError(.closed, operation: operation, detail: "the LMDB engine is closed")
+            throw EngineError(.closed, operation: "\(operation)", detail: "the LMDB engine is closed")
         }
-        if let condemnation { throw condemnation }
+        try health.requireSound(operation)
         return handle
     }
 
@@ -196,12 +205,12 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
                 .full, operation: "commit", call: "mdb_put", number: Int(MDB_MAP_FULL),
                 detail: "the store has reached its limit of \(mapBytes) bytes; raise it or delete something")
         }
-        let code = readers.withoutReaders { mdb_env_set_mapsize(handle, wished) }
+        let code = readers.withoutSnapshots { mdb_env_set_mapsize(handle, wished) }
         guard code == MDB_SUCCESS else {
             // The old map is gone and there is no new one: nothing can be read any more either.
             let error = LMDBFailure.error("grow the map to \(wished) bytes", "mdb_env_set_mapsize", code)
-            condemnation = error
-            _ = readers.close()
+            health.condemn(error)
+            readers.close()
             throw error
         }
         mapBytes = environment?.information.me_mapsize ?? wished

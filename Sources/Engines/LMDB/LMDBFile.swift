@@ -1,4 +1,5 @@
 import CLMDB
+import Glibc
 
 /// What LMDB takes on trust about its data file: it would make an empty database of an empty file, and a read beyond
 /// the end of a truncated one ends the process (SIGBUS).
@@ -11,6 +12,12 @@ struct LMDBFile {
             throw damaged("\(path) is missing", operation)
         }
         guard length >= 2 * 4096 else { throw damaged("\(path) has \(length) bytes", operation) }
+    }
+
+    func open(operation: String) throws(EngineError) -> Int32 {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileCalls.failure(operation, "open", path) }
+        return descriptor
     }
 
     /// Every page that the head counts must be in the file, or be free: LMDB does not write a page that it allocated

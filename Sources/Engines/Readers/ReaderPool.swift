@@ -31,6 +31,7 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
     /// Goes up when a commit begins and when it ends.
     private var generation: UInt64 = 0
     private var isCommitting = false
+    private var isPaused = false
     private var isClosed = false
 
     /// `make` is called on the reading thread, at most `capacity` times plus once for each time that it failed.
@@ -86,6 +87,22 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
         }
     }
 
+    /// Runs `body` while no reader is lent and none holds a snapshot; who wants to read meanwhile waits for it.
+    func withoutSnapshots<Value>(_ body: () -> Value) -> Value {
+        monitor.withLock {
+            isPaused = true
+            waitForLent()
+            for slot in fresh { slot.reader.releaseSnapshot() }
+            bare.append(contentsOf: fresh)
+            fresh.removeAll(keepingCapacity: true)
+            defer {
+                isPaused = false
+                monitor.wakeAll()
+            }
+            return body()
+        }
+    }
+
     /// Waits for the readers that are lent, then drops them all. Every later call to ``withReader(_:_:)`` fails with
     /// `closed`. A second call does nothing.
     func close() {
@@ -93,11 +110,7 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
             isClosed = true
             // Those who wait for a reader must see it too.
             monitor.wakeAll()
-            while lent > 0 {
-                waiting += 1
-                monitor.wait()
-                waiting -= 1
-            }
+            waitForLent()
             defer {
                 fresh.removeAll()
                 bare.removeAll()
@@ -107,12 +120,26 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
         for slot in idle { slot.reader.releaseSnapshot() }
     }
 
+    private func waitForLent() {
+        while lent > 0 { waitForChange() }
+    }
+
+    private func waitForChange() {
+        waiting += 1
+        monitor.wait()
+        waiting -= 1
+    }
+
     private func take(_ operation: StaticString) throws(EngineError) -> Slot {
         monitor.lock()
         while true {
             if isClosed {
                 monitor.unlock()
                 throw EngineError(.closed, operation: "\(operation)", detail: "the engine is closed")
+            }
+            if isPaused {
+                waitForChange()
+                continue
             }
             if let slot = fresh.popLast() {
                 lent += 1
@@ -126,9 +153,7 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
                 return slot
             }
             if lent < capacity { break }
-            waiting += 1
-            monitor.wait()
-            waiting -= 1
+            waitForChange()
         }
         lent += 1
         let generation = generation

@@ -69,6 +69,7 @@ struct ReadTally {
     private let notFoundOK: Bool
     /// Nil: not asked for. Otherwise "not found" is the answer once so many replicas have none.
     private let basicQuorum: Int?
+    private(set) var found = 0
     private(set) var notFound = 0
     private(set) var failed = 0
 
@@ -83,6 +84,7 @@ struct ReadTally {
     }
 
     mutating func onFound(isHolder: Bool) {
+        found += 1
         r.answer(counts: true)
         if isHolder { pr.answer(counts: true) }
     }
@@ -100,11 +102,12 @@ struct ReadTally {
     }
 
     /// Where not-found does not count towards R, replicas that all have none still are an answer: there is no object.
+    /// One that has it makes any other answer than R copies a failure.
     var verdict: QuorumVerdict {
-        if let basicQuorum, notFound >= basicQuorum, failed == 0 { return .met }
         let verdict = QuorumVerdict(of: r, pr)
-        if case .impossible = verdict, notFound > 0, failed == 0 { return .met }
-        return verdict
+        guard verdict != .met, found == 0, failed == 0 else { return verdict }
+        if let basicQuorum, notFound >= basicQuorum { return .met }
+        return r.open == 0 ? .met : .undecided
     }
 
     var lacking: QuorumCount { r.isMet ? pr : r }

@@ -104,12 +104,18 @@ public struct Forward: Sendable {
     /// what the receiver tells repeated messages by. A write must not be minted twice.
     public var start: UInt64
     public var sequence: UInt64
+    /// The session of the receiver's start for which it is meant: a later start knows nothing of the numbers that came
+    /// before it, and would take a repeated message for a new one.
+    public var receiver: UInt64
     public var request: ClientRequest
 
-    public init(correlation: Correlation, start: UInt64, sequence: UInt64, request: ClientRequest) {
+    public init(
+        correlation: Correlation, start: UInt64, sequence: UInt64, receiver: UInt64, request: ClientRequest
+    ) {
         self.correlation = correlation
         self.start = start
         self.sequence = sequence
+        self.receiver = receiver
         self.request = request
     }
 }

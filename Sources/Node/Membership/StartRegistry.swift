@@ -23,18 +23,29 @@ struct StartRegistry {
     /// A majority of the other members.
     private let needed: Int
     /// When the node stops waiting for confirmations.
-    let deadline: Instant
+    private let deadline: Instant
     private var pendingConfirmations: [PendingConfirmation] = []
     /// Times the node had to take a new incarnation because a peer knew a later start.
     private(set) var conflicts = 0
 
     /// - Parameters:
     ///   - continues: The incarnation is that of the previous start.
-    ///   - others: How many other members there are. With none, nobody could know better.
+    ///   - others: How many other members there are. With none, nobody could tell a node that runs on an old copy.
     init(continues: Bool, others: Int, deadline: Instant) {
         needed = others == 0 ? 0 : others / 2 + 1
         self.deadline = deadline
-        state = continues && others > 0 ? .awaiting(confirmedBy: []) : .ready
+        state = continues ? .awaiting(confirmedBy: []) : .ready
+    }
+
+    /// Without peers there is nobody to wait for: the node goes on as a new incarnation at once.
+    mutating func onStart(keeper: inout RecordKeeper, into queue: inout EffectQueue) {
+        guard case .awaiting = state, needed == 0 else { return }
+        renew(after: keeper.record.start, keeper: &keeper, into: &queue)
+    }
+
+    /// When ``onTick(_:keeper:into:)`` has something to do; nil while nothing but a disk is waited for.
+    var nextDeadline: Instant? {
+        if case .awaiting = state { deadline } else { nil }
     }
 
     /// Whether this node may mint versions.

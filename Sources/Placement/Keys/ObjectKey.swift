@@ -11,10 +11,13 @@ public struct ObjectKey: Hashable, Sendable, CustomStringConvertible {
     public init(type: ByteBuffer, bucket: ByteBuffer, key: ByteBuffer) {
         let length = 12 + type.readableBytes + bucket.readableBytes + key.readableBytes
         var buffer = ByteBufferAllocator().buffer(capacity: length)
-        for part in [type, bucket, key] {
+        func write(_ part: ByteBuffer) {
             buffer.writeInteger(UInt32(part.readableBytes))
             buffer.writeImmutableBuffer(part)
         }
+        write(type)
+        write(bucket)
+        write(key)
         self.canonicalBytes = buffer
     }
 
@@ -40,21 +43,25 @@ public struct ObjectKey: Hashable, Sendable, CustomStringConvertible {
         self.canonicalBytes = canonical.slice()
     }
 
-    public var type: ByteBuffer { part(at: 0).bytes }
+    public var type: ByteBuffer { part(at: 0) }
 
-    public var bucket: ByteBuffer { part(at: part(at: 0).end).bytes }
+    public var bucket: ByteBuffer { part(at: end(ofPartAt: 0)) }
 
-    public var key: ByteBuffer { part(at: part(at: part(at: 0).end).end).bytes }
+    public var key: ByteBuffer { part(at: end(ofPartAt: end(ofPartAt: 0))) }
 
-    private func part(at offset: Int) -> (bytes: ByteBuffer, end: Int) {
-        let start = canonicalBytes.readerIndex + offset
-        guard
-            let length = canonicalBytes.getInteger(at: start, as: UInt32.self),
-            let bytes = canonicalBytes.getSlice(at: start + 4, length: Int(length))
-        else {
+    private func part(at offset: Int) -> ByteBuffer {
+        let length = end(ofPartAt: offset) - offset - 4
+        guard let bytes = canonicalBytes.getSlice(at: canonicalBytes.readerIndex + offset + 4, length: length) else {
             preconditionFailure("object key of \(canonicalBytes.readableBytes) bytes has no part at \(offset)")
         }
-        return (bytes, offset + 4 + Int(length))
+        return bytes
+    }
+
+    private func end(ofPartAt offset: Int) -> Int {
+        guard let length = canonicalBytes.getInteger(at: canonicalBytes.readerIndex + offset, as: UInt32.self) else {
+            preconditionFailure("object key of \(canonicalBytes.readableBytes) bytes has no part at \(offset)")
+        }
+        return offset + 4 + Int(length)
     }
 
     /// The MD5 of the canonical bytes; computed at each call.

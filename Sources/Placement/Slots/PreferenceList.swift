@@ -3,62 +3,66 @@
 ///
 /// Walking the holders allocates nothing; the order of the stand-ins is worked out only when one is asked for.
 public struct PreferenceList: Sequence, Sendable {
-    private let table: SlotTable
+    /// The members in the first n slots.
+    public let holders: SlotTable.Holders
+    private let roster: SlotTable.Roster
     private let partition: Int
-    private let n: Int
 
     init(table: SlotTable, partition: Int, n: Int) {
-        self.table = table
+        self.holders = table.holders(of: partition, n: n)
+        self.roster = table.roster
         self.partition = partition
-        self.n = n
     }
-
-    /// The members in the first n slots.
-    public var holders: SlotTable.Holders { table.holders(of: partition, n: n) }
 
     /// All other valid members, best first: zones that gave the fewest members of the list so far come first (Dynamo
     /// §4.6), and within a zone the order is random by partition and weighted, so that the load of a member that is
     /// down falls on all others in proportion to their weights.
     public func standIns() -> [MemberID] {
-        var used = Array(repeating: 0, count: table.zoneCount)
-        var isHolder = Array(repeating: false, count: table.members.count)
-        let holders = holders
+        var used = Array(repeating: 0, count: roster.zoneCount)
+        var isHolder = Array(repeating: false, count: roster.members.count)
         for position in holders.indices {
             let index = holders.memberIndex(at: position)
             isHolder[index] = true
-            used[Int(table.zoneOf[index])] += 1
+            used[Int(roster.zoneOf[index])] += 1
         }
         var candidates: [(cost: Int64, index: Int)] = []
-        for (index, member) in table.members.enumerated() where member.isWished && !isHolder[index] {
+        for (index, member) in roster.members.enumerated() where member.isWished && !isHolder[index] {
             let discount = RendezvousScore.fixedPoint(RendezvousScore.logarithm(member.weight))
             candidates.append((RendezvousScore.cost(of: member.id, partition: partition) - discount, index))
         }
         candidates.sort { $0 < $1 }
         // A zone's next member ranks behind those of zones that have given fewer.
         let ranked = candidates.map { candidate in
-            let zone = Int(table.zoneOf[candidate.index])
+            let zone = Int(roster.zoneOf[candidate.index])
             used[zone] += 1
             return (given: used[zone], cost: candidate.cost, index: candidate.index)
         }
-        return ranked.sorted { $0 < $1 }.map { table.members[$0.index].id }
+        return ranked.sorted { $0 < $1 }.map { roster.members[$0.index].id }
     }
 
     public func makeIterator() -> Iterator { Iterator(list: self) }
 
     public struct Iterator: IteratorProtocol {
-        private var holders: IndexingIterator<SlotTable.Holders>
         private let list: PreferenceList
-        private var standIns: IndexingIterator<[MemberID]>?
+        private var holder: SlotTable.Holders.Index
+        private var standIns: [MemberID]?
+        private var standIn = 0
 
         fileprivate init(list: PreferenceList) {
             self.list = list
-            self.holders = list.holders.makeIterator()
+            self.holder = list.holders.startIndex
         }
 
         public mutating func next() -> MemberID? {
-            if let holder = holders.next() { return holder }
-            if standIns == nil { standIns = list.standIns().makeIterator() }
-            return standIns?.next()
+            if holder < list.holders.endIndex {
+                defer { list.holders.formIndex(after: &holder) }
+                return list.holders[holder]
+            }
+            let standIns = standIns ?? list.standIns()
+            self.standIns = standIns
+            guard standIn < standIns.count else { return nil }
+            defer { standIn += 1 }
+            return standIns[standIn]
         }
     }
 }

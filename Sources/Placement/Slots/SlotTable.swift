@@ -6,14 +6,7 @@ public struct SlotTable: Sendable, Equatable {
     public let partitionCount: Int
     /// Slots of each partition: N, or the number of members if there are fewer.
     public let replicas: Int
-    /// In order of id, without removed ones.
-    public let members: [Member]
-
-    /// The members' ids, close together.
-    let ids: [MemberID]
-    /// For each member its zone: an index that means nothing but equality.
-    let zoneOf: [UInt16]
-    let zoneCount: Int
+    let roster: Roster
     /// partitions × replicas: indices of members.
     private var slots: [UInt16]
     /// partitions × replicas.
@@ -25,20 +18,40 @@ public struct SlotTable: Sendable, Equatable {
     /// - Parameter members: in any order, no id twice; removed ones are left out.
     public init(partitionCount: Int, replicas: Int, members: [Member]) {
         precondition(partitionCount > 0 && replicas >= 0, "\(partitionCount) partitions of \(replicas) slots")
-        let members = members.filter { $0.status != .removed }.sorted { $0.id < $1.id }
-        precondition(members.count < Int(Self.vacant), "\(members.count) members: more than \(Self.vacant - 1)")
-        for (member, next) in zip(members, members.dropFirst()) {
-            precondition(member.id != next.id, "members \(member.name) and \(next.name) have one id, \(member.id)")
-        }
-        let zones = members.map(\.zone).sortedUniquely()
         self.partitionCount = partitionCount
         self.replicas = replicas
-        self.members = members
-        self.ids = members.map(\.id)
-        self.zoneOf = members.map { UInt16(zones.firstIndex(of: $0.zone) ?? zones.count) }
-        self.zoneCount = zones.count
+        self.roster = Roster(members)
         self.slots = Array(repeating: Self.vacant, count: partitionCount * replicas)
         self.versions = Array(repeating: 0, count: partitionCount * replicas)
+    }
+
+    /// In order of id, without removed ones.
+    public var members: [Member] { roster.members }
+
+    /// The members of a table and what is looked up about them; shared, so that a table is cheap to hand on.
+    final class Roster: Sendable, Equatable {
+        /// In order of id.
+        let members: [Member]
+        /// The members' ids, close together.
+        let ids: [MemberID]
+        /// For each member its zone: an index that means nothing but equality.
+        let zoneOf: [UInt16]
+        let zoneCount: Int
+
+        init(_ members: [Member]) {
+            let members = members.filter { $0.status != .removed }.sorted { $0.id < $1.id }
+            precondition(members.count < Int(vacant), "\(members.count) members: more than \(vacant - 1)")
+            for (member, next) in zip(members, members.dropFirst()) {
+                precondition(member.id != next.id, "members \(member.name) and \(next.name) have one id, \(member.id)")
+            }
+            let zones = members.map(\.zone).sortedUniquely()
+            self.members = members
+            self.ids = members.map(\.id)
+            self.zoneOf = members.map { member in UInt16(zones.firstIndex(of: member.zone) ?? zones.count) }
+            self.zoneCount = zones.count
+        }
+
+        static func == (left: Roster, right: Roster) -> Bool { left === right || left.members == right.members }
     }
 }
 
@@ -49,12 +62,12 @@ extension SlotTable {
     public func holder(of partition: Int, slot: Int) -> MemberID? {
         precondition(slot >= 0 && slot < replicas, "slot \(slot) of \(replicas)")
         let index = slots[partition * replicas + slot]
-        return index == Self.vacant ? nil : ids[Int(index)]
+        return index == Self.vacant ? nil : roster.ids[Int(index)]
     }
 
     /// The members in the first `n` slots, in slot order, vacant slots left out.
     public func holders(of partition: Int, n: Int = .max) -> Holders {
-        Holders(ids: ids, slots: slots, row: row(partition, n))
+        Holders(roster: roster, slots: slots, row: row(partition, n))
     }
 
     /// How many of the first `n` slots are not vacant.
@@ -66,7 +79,7 @@ extension SlotTable {
 
     /// Whether the member is in one of the first `n` slots.
     public func isHolder(_ member: MemberID, of partition: Int, n: Int = .max) -> Bool {
-        for slot in row(partition, n) where slots[slot] != Self.vacant && ids[Int(slots[slot])] == member {
+        for slot in row(partition, n) where slots[slot] != Self.vacant && roster.ids[Int(slots[slot])] == member {
             return true
         }
         return false
@@ -74,7 +87,8 @@ extension SlotTable {
 
     /// The slot that the member is in, or nil if it holds none.
     public func slot(of member: MemberID, in partition: Int) -> Int? {
-        for slot in row(partition, replicas) where slots[slot] != Self.vacant && ids[Int(slots[slot])] == member {
+        for slot in row(partition, replicas) where slots[slot] != Self.vacant && roster.ids[Int(slots[slot])] == member
+        {
             return slot - partition * replicas
         }
         return nil
@@ -99,10 +113,11 @@ extension SlotTable {
         versions[row(partition, replicas)].reduce(0, &+)
     }
 
-    public func member(_ id: MemberID) -> Member? { index(of: id).map { members[$0] } }
+    public func member(_ id: MemberID) -> Member? { index(of: id).map { roster.members[$0] } }
 
     /// Where the member stands in ``members``.
     func index(of member: MemberID) -> Int? {
+        let ids = roster.ids
         var low = 0
         var high = ids.count
         while low < high {
@@ -125,7 +140,7 @@ extension SlotTable {
 
     /// The holders of a partition in slot order. Walking it allocates nothing.
     public struct Holders: Collection, Sendable {
-        fileprivate let ids: [MemberID]
+        fileprivate let roster: Roster
         fileprivate let slots: [UInt16]
         fileprivate let row: Range<Int>
 
@@ -137,7 +152,7 @@ extension SlotTable {
         public var startIndex: Index { Index(slot: occupied(from: row.lowerBound)) }
         public var endIndex: Index { Index(slot: row.upperBound) }
         public func index(after index: Index) -> Index { Index(slot: occupied(from: index.slot + 1)) }
-        public subscript(position: Index) -> MemberID { ids[memberIndex(at: position)] }
+        public subscript(position: Index) -> MemberID { roster.ids[memberIndex(at: position)] }
 
         /// Where the holder stands in ``SlotTable/members``.
         func memberIndex(at position: Index) -> Int { Int(slots[position.slot]) }
@@ -165,7 +180,7 @@ extension SlotTable {
             return
         }
         guard let index = index(of: member) else {
-            preconditionFailure("\(member) is none of the table's \(members.count) members")
+            preconditionFailure("\(member) is none of the table's \(roster.ids.count) members")
         }
         let other = self.slot(of: member, in: partition)
         precondition(
@@ -179,7 +194,7 @@ extension SlotTable {
     /// removed, become vacant; slots beyond `replicas` are cut off. The versions of the slots that are left stay.
     public func adapted(to members: [Member], replicas: Int) -> SlotTable {
         var table = SlotTable(partitionCount: partitionCount, replicas: replicas, members: members)
-        let translation = ids.map { id in table.index(of: id).map { UInt16($0) } ?? Self.vacant }
+        let translation = roster.ids.map { id in table.index(of: id).map { UInt16($0) } ?? Self.vacant }
         for partition in 0..<partitionCount {
             for slot in 0..<min(replicas, self.replicas) {
                 let old = partition * self.replicas + slot

@@ -6,7 +6,7 @@
 /// (successive shortest paths). The result is the one optimum, whatever the discounts were, so it depends on costs and
 /// quotas only. Because the costs of members that stay do not change when one comes or goes, hardly more slots move
 /// than must.
-struct LeastCostAssignment {
+struct LeastCostAssignment: ~Copyable {
     let memberCount: Int
     let partitionCount: Int
     let replicas: Int
@@ -17,7 +17,7 @@ struct LeastCostAssignment {
 
     /// partitions × members.
     private let costs: [Int64]
-    /// partitions × members: whether the member holds the partition.
+    /// members × partitions: whether the member holds the partition.
     private var holds: [Bool]
     /// partitions × zones: whether the partition takes one of its extra holders from the zone.
     private var extra: [Bool]
@@ -31,6 +31,8 @@ struct LeastCostAssignment {
     }
     /// members × members: from the one that gives to the one that takes.
     private var exchanges: [Exchange] = []
+    /// How many chains of exchanges it took.
+    private(set) var chainCount = 0
 
     /// - Parameter zones: the members of each zone, as ranges of indices that follow each other from 0.
     init(members: [MemberID], zones: [Range<Int>], rule: ZoneRule, quotas: [Int], partitions: Int, replicas: Int) {
@@ -58,7 +60,9 @@ struct LeastCostAssignment {
     /// The holders of a partition, cheapest first.
     func holders(of partition: Int) -> [Int] {
         let base = partition * memberCount
-        return (0..<memberCount).filter { holds[base + $0] }.sorted { costs[base + $0] < costs[base + $1] }
+        var holders: [Int] = []
+        for member in 0..<memberCount where holds[member * partitionCount + partition] { holders.append(member) }
+        return holders.sorted { costs[base + $0] < costs[base + $1] }
     }
 
 }
@@ -91,47 +95,65 @@ extension LeastCostAssignment {
     /// Gives every partition its cheapest holders under the discounts.
     private mutating func choose(_ discounts: [Double]) {
         let discounts = discounts.map(RendezvousScore.fixedPoint)
-        var best: [(key: Int64, member: Int)] = []
-        var extras: [(key: Int64, member: Int)] = []
+        var best = Cheapest()
+        var extras = Cheapest()
         for member in 0..<memberCount { loads[member] = 0 }
-        for index in holds.indices { holds[index] = false }
-        for index in extra.indices { extra[index] = false }
         for partition in 0..<partitionCount {
             let base = partition * memberCount
-            extras.removeAll(keepingCapacity: true)
-            for (zone, range) in zones.enumerated() {
-                let wanted = rule.most(zone)
-                best.removeAll(keepingCapacity: true)
-                for member in range {
-                    Self.insert((costs[base + member] - discounts[member], member), into: &best, keeping: wanted)
+            extras.removeAll(keeping: rule.extras)
+            for zone in 0..<zones.count {
+                extra[partition * zones.count + zone] = false
+                best.removeAll(keeping: rule.most(zone))
+                for member in zones[zone] {
+                    holds[member * partitionCount + partition] = false
+                    best.insert(member, key: costs[base + member] - discounts[member])
                 }
-                for entry in best.prefix(rule.least[zone]) {
-                    holds[base + entry.member] = true
-                    loads[entry.member] += 1
-                }
+                for place in 0..<rule.least[zone] { take(best.members[place], partition) }
                 if rule.mayGiveExtra[zone] {
-                    Self.insert(best[wanted - 1], into: &extras, keeping: rule.extras)
+                    let last = rule.least[zone]
+                    extras.insert(best.members[last], key: best.keys[last])
                 }
             }
-            for entry in extras {
-                holds[base + entry.member] = true
-                loads[entry.member] += 1
-                extra[partition * zones.count + zoneOf[entry.member]] = true
+            for member in extras.members {
+                take(member, partition)
+                extra[partition * zones.count + zoneOf[member]] = true
             }
         }
     }
 
-    /// Keeps the `count` entries with the lowest keys, in order.
-    private static func insert(
-        _ entry: (key: Int64, member: Int), into best: inout [(key: Int64, member: Int)], keeping count: Int
-    ) {
-        if best.count == count {
-            guard let last = best.last, entry.key < last.key else { return }
-            best.removeLast()
+    private mutating func take(_ member: Int, _ partition: Int) {
+        holds[member * partitionCount + partition] = true
+        loads[member] += 1
+    }
+
+    /// The members with the lowest keys, lowest first.
+    private struct Cheapest {
+        private(set) var members: [Int] = []
+        private(set) var keys: [Int64] = []
+        private var capacity = 0
+
+        mutating func removeAll(keeping capacity: Int) {
+            members.removeAll(keepingCapacity: true)
+            keys.removeAll(keepingCapacity: true)
+            self.capacity = capacity
         }
-        var place = best.count
-        while place > 0, best[place - 1].key > entry.key { place -= 1 }
-        best.insert(entry, at: place)
+
+        mutating func insert(_ member: Int, key: Int64) {
+            if members.count < capacity {
+                members.append(member)
+                keys.append(key)
+            } else if capacity == 0 || key >= keys[capacity - 1] {
+                return
+            }
+            var place = members.count - 1
+            while place > 0, keys[place - 1] > key {
+                members[place] = members[place - 1]
+                keys[place] = keys[place - 1]
+                place -= 1
+            }
+            members[place] = member
+            keys[place] = key
+        }
     }
 }
 
@@ -142,29 +164,22 @@ extension LeastCostAssignment {
     private mutating func settle() {
         if loads == quotas { return }
         exchanges = Array(repeating: .none, count: memberCount * memberCount)
-        for member in 0..<memberCount { findExchanges(from: member) }
-        var stale = Array(repeating: false, count: memberCount)
+        for partition in 0..<partitionCount { offerExchanges(in: partition) }
         while loads != quotas {
             let chain = cheapestChain()
+            chainCount += 1
             let partitions = chain.map { exchanges[$0.from * memberCount + $0.to].partition }
             for (exchange, partition) in zip(chain, partitions) {
                 carryOut(from: exchange.from, to: exchange.to, partition: partition)
             }
-            // Whoever gave, took or merely holds one of these partitions may now have other exchanges to offer.
-            for exchange in chain { stale[exchange.from] = true }
-            for partition in partitions {
-                for member in 0..<memberCount where holds[partition * memberCount + member] { stale[member] = true }
-            }
-            for member in 0..<memberCount where stale[member] {
-                findExchanges(from: member)
-                stale[member] = false
-            }
+            for giver in 0..<memberCount { renewExchanges(from: giver, after: partitions) }
+            for partition in partitions { offerExchanges(in: partition) }
         }
     }
 
     private mutating func carryOut(from giver: Int, to taker: Int, partition: Int) {
-        holds[partition * memberCount + giver] = false
-        holds[partition * memberCount + taker] = true
+        holds[giver * partitionCount + partition] = false
+        holds[taker * partitionCount + partition] = true
         loads[giver] -= 1
         loads[taker] += 1
         if zoneOf[giver] != zoneOf[taker] {
@@ -173,30 +188,47 @@ extension LeastCostAssignment {
         }
     }
 
-    /// The cheapest exchanges in which the member gives up a partition, one for each member that could take it.
-    private mutating func findExchanges(from giver: Int) {
-        let row = giver * memberCount
-        for taker in 0..<memberCount { exchanges[row + taker] = .none }
-        let giverZone = zoneOf[giver]
-        for partition in 0..<partitionCount {
-            let base = partition * memberCount
-            guard holds[base + giver] else { continue }
-            let zoneBase = partition * zones.count
-            let cost = costs[base + giver]
-            for (zone, range) in zones.enumerated() {
-                guard
-                    zone == giverZone
-                        || (extra[zoneBase + giverZone] && rule.mayGiveExtra[zone] && !extra[zoneBase + zone])
-                else { continue }
-                for taker in range where !holds[base + taker] {
-                    // Each step counts a little, so that of equally cheap chains the shortest is taken: only then do
-                    // two exchanges in one partition never break its zone rule together (matroid intersection).
-                    let change = (costs[base + taker] - cost) << 10 + 1
-                    if change < exchanges[row + taker].cost {
-                        exchanges[row + taker] = Exchange(cost: change, partition: partition)
-                    }
-                }
+    /// Whether one member can give the partition up to the other.
+    private func allows(_ giver: Int, _ taker: Int, _ partition: Int) -> Bool {
+        guard holds[giver * partitionCount + partition], !holds[taker * partitionCount + partition] else {
+            return false
+        }
+        let from = zoneOf[giver]
+        let to = zoneOf[taker]
+        if from == to { return true }
+        return extra[partition * zones.count + from] && rule.mayGiveExtra[to] && !extra[partition * zones.count + to]
+    }
+
+    /// Takes note of what the partition's holders can give up in it, where that is cheaper than elsewhere.
+    private mutating func offerExchanges(in partition: Int) {
+        for giver in 0..<memberCount where holds[giver * partitionCount + partition] {
+            for taker in 0..<memberCount where allows(giver, taker, partition) { offer(giver, taker, partition) }
+        }
+    }
+
+    /// Looks anew for the member's exchanges in these partitions that changes there no longer allow.
+    private mutating func renewExchanges(from giver: Int, after partitions: [Int]) {
+        var takers: [Int] = []
+        for taker in 0..<memberCount {
+            let partition = exchanges[giver * memberCount + taker].partition
+            if partition >= 0, partitions.contains(partition), !allows(giver, taker, partition) {
+                exchanges[giver * memberCount + taker] = .none
+                takers.append(taker)
             }
+        }
+        if takers.isEmpty { return }
+        for partition in 0..<partitionCount where holds[giver * partitionCount + partition] {
+            for taker in takers where allows(giver, taker, partition) { offer(giver, taker, partition) }
+        }
+    }
+
+    private mutating func offer(_ giver: Int, _ taker: Int, _ partition: Int) {
+        let base = partition * memberCount
+        // Each step counts a little, so that of equally cheap chains the shortest is taken: only then do two exchanges
+        // in one partition never break its zone rule together (matroid intersection).
+        let change = ((costs[base + taker] - costs[base + giver]) << 10) + 1
+        if change < exchanges[giver * memberCount + taker].cost {
+            exchanges[giver * memberCount + taker] = Exchange(cost: change, partition: partition)
         }
     }
 

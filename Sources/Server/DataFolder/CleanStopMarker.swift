@@ -1,8 +1,8 @@
 import NIOCore
 import Node
 
-/// Says that a start ended in good order, with every store synced and closed. It names that start, so that a marker that
-/// was copied, or left by an earlier start, counts for nothing.
+/// Says that a start ended in good order, with every store synced and closed. It names that start, so that a marker
+/// that was copied, or left by an earlier start, counts for nothing.
 struct CleanStopMarker {
     let file: CheckedFile
 

@@ -5,9 +5,9 @@ import Placement
 
 /// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,clean-stop}`, `stores/NAME/`.
 ///
-/// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder has
-/// `FORMAT.new` until it is complete: a creation that a crash cut short is begun again, and from then on a missing file is
-/// damage, never a node that has not started yet.
+/// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
+/// has `FORMAT.new` until it is complete: a creation that a crash cut short is begun again, and from then on a missing
+/// file is damage, never a node that has not started yet.
 final class DataFolder: Sendable {
     let path: String
     let member: MemberID

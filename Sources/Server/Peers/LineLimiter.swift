@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Keeps what strangers can bring about from filling the log: so many lines in a span of time, then a count of those left
-/// out.
+/// Keeps what strangers can bring about from filling the log: so many lines in a span of time, then a count of those
+/// left out.
 struct LineLimiter {
     private let lines: Int
     private let span: TimeAmount

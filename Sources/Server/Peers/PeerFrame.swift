@@ -1,7 +1,7 @@
 import NIOCore
 
-/// What stands on a connection between two members: frames of `length (4 bytes) | kind (1 byte) | body`. The length counts
-/// kind and body.
+/// What stands on a connection between two members: frames of `length (4 bytes) | kind (1 byte) | body`. The length
+/// counts kind and body.
 enum PeerFrame {
     enum Kind: UInt8 {
         /// The first frame of whoever dialed, and the answer to it.

@@ -4,8 +4,8 @@ import Placement
 
 /// One connection to another member: the handler at its end. Everything here is on its event loop.
 ///
-/// Decodes by hand in `channelRead`; frames to send are appended to one buffer, which the network has written and flushed
-/// once an event-loop tick, with no promise a frame.
+/// Decodes by hand in `channelRead`; frames to send are appended to one buffer, which the network has written and
+/// flushed once an event-loop tick, with no promise a frame.
 final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     // Unchecked: touched on its event loop only.
     typealias InboundIn = ByteBuffer
@@ -105,7 +105,6 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
 
     func refuse(_ refusal: PeerRefusal) {
         _ = append(.refusal) { refusal.write(into: &$0) }
-        flush()
         close("refused: \(refusal.description)")
     }
 
@@ -118,10 +117,12 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
         watchSilence()
     }
 
-    /// Ends the connection; the network hears of it once, when the channel has become inactive.
+    /// Ends the connection, behind what was said already; the network hears of it once, when the channel has become
+    /// inactive.
     func close(_ reason: String) {
         guard phase != .ended else { return }
         self.reason = self.reason ?? reason
+        flush()
         context?.close(promise: nil)
     }
 
@@ -135,8 +136,8 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// Sends a ping now and then: a link that brings nothing, not even an answer to that, is dead, though no packet says
-    /// so.
+    /// Sends a ping now and then: a link that brings nothing, not even an answer to that, is dead, though no packet
+    /// says so.
     private func watchSilence() {
         guard let context else { return }
         timer = context.eventLoop.scheduleTask(in: .milliseconds(Int64(settings.pingMilliseconds))) { [self] in

@@ -6,9 +6,9 @@ import Placement
 
 /// The links to all other members: one multiplexed connection a pair. Everything here is on one event loop.
 ///
-/// Of two members the lower one dials, and the higher one too after it has waited in vain, so that a pair is linked if one
-/// of them can reach the other. Where both dial, one rule decides: the lower member keeps a connection that it dialed
-/// itself, to the same start of the other; in any other case the newer connection takes the place of the older.
+/// Of two members the lower one dials, and the higher one too after it has waited in vain, so that a pair is linked if
+/// one of them can reach the other. Where both dial, one rule decides: the lower member keeps a connection that it
+/// dialed itself, to the same start of the other; in any other case the newer connection takes the place of the older.
 final class PeerNetwork: @unchecked Sendable {
     // Unchecked: `loop` is the only place where anything here is touched, but for what never changes.
     let loop: any EventLoop
@@ -48,8 +48,8 @@ final class PeerNetwork: @unchecked Sendable {
         link.send(message)
     }
 
-    /// All links that have something to send are flushed once, at the end of this tick: frames for a peer come from many
-    /// channels.
+    /// All links that have something to send are flushed once, at the end of this tick: frames for a peer come from
+    /// many channels.
     func flushLater(_ link: PeerLink) {
         dirty.append(link)
         guard dirty.count == 1 else { return }

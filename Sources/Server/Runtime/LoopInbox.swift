@@ -1,8 +1,8 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Hands elements from any thread to an event loop, all that have come since the last time in one call: one wake-up of the
-/// loop a batch.
+/// Hands elements from any thread to an event loop, all that have come since the last time in one call: one wake-up of
+/// the loop a batch.
 final class LoopInbox<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []

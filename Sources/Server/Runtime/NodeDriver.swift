@@ -4,9 +4,11 @@ import NIOCore
 import Node
 import Placement
 
-/// Drives one ``StorageNode`` on one event loop: hands it events with their time, and carries out every effect, in order.
+/// Drives one ``StorageNode`` on one event loop: hands it events with their time, and carries out every effect, in
+/// order.
 ///
-/// Everything happens on `loop`, but for what says otherwise. Nothing here is shared by drivers: a process may run several.
+/// Everything happens on `loop`, but for what says otherwise. Nothing here is shared by drivers: a process may run
+/// several.
 final class NodeDriver: PeerReceiver, @unchecked Sendable {
     // Unchecked: `loop` is the only place where mutable state is touched; `inbox` and `reachable` are locked.
 

@@ -25,8 +25,8 @@ public struct RuntimeSettings: Sendable {
     public var founding: Founding
     public var stores: [Store]
     public var bucketTypes: [BucketType]
-    /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place: it
-    /// guards against mistakes, such as a context of another cluster, not against attackers.
+    /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place:
+    /// it guards against mistakes, such as a context of another cluster, not against attackers.
     public var secret: String?
     public var peers = PeerSettings()
     /// Operations that may wait for a store's writer and for its readers.

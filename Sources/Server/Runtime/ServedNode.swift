@@ -33,8 +33,8 @@ public final class ServedNode: NodeService {
         }
     }
 
-    /// The same without a task for each request. `reply` is called once: on the node's event loop, or here where the node
-    /// has stopped.
+    /// The same without a task for each request. `reply` is called once: on the node's event loop, or here where the
+    /// node has stopped.
     public func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void) {
         driver.submit(request, reply: reply)
     }

@@ -6,8 +6,8 @@ import Storage
 import Synchronization
 import Versions
 
-/// One store at work: its object store, the one thread that writes, and the threads that read. Completions go back to the
-/// event loop in batches.
+/// One store at work: its object store, the one thread that writes, and the threads that read. Completions go back to
+/// the event loop in batches.
 ///
 /// A write waits for no read and a read for no sync. What does not fit into a queue is refused at once: the event loop
 /// never waits.
@@ -103,8 +103,8 @@ final class StoreRunner: Sendable {
         }
     }
 
-    /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the disk
-    /// is what is slow.
+    /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the
+    /// disk is what is slow.
     private func submitRead(_ request: StorageRequest) throws(Overloaded) {
         let reader = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
         guard let reader else { preconditionFailure("store \(name) has no reader") }
