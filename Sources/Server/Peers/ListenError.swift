@@ -21,7 +21,7 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
         if isAddressInUse {
             "listen.\(door): \(address) is in use by another program; stop that, or choose another port"
         } else {
-            "listen.\(door): cannot listen at \(address): \(cause)"
+            "listen.\(door): cannot listen at \(address): \(ConnectionFailure.describe(cause))"
         }
     }
 }

@@ -9,6 +9,8 @@ struct PeerProtocolVersions: Hashable {
 
     static let spoken = PeerProtocolVersions(oldest: 1, newest: 1)
 
+    func includes(_ version: UInt16) -> Bool { version >= oldest && version <= newest }
+
     /// The newest that both speak.
     func common(with other: PeerProtocolVersions) -> UInt16? {
         let version = min(newest, other.newest)

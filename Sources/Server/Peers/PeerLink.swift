@@ -172,7 +172,7 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard phase != .ended else { return }
+        guard phase != .ended, reason == nil else { return }
         lastHeard = .now()
         reader.append(unwrapInboundIn(data))
         network.receiver.batch { readFrames() }
@@ -204,6 +204,9 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
         case (.stranger, .hello): network.onHello(self, try PeerHello(from: body))
         case (.greeting, .welcome):
             let welcome = try PeerWelcome(from: body)
+            guard PeerProtocolVersions.spoken.includes(welcome.version) else {
+                throw .impossible("protocol version", UInt64(welcome.version))
+            }
             begin(peerSession: welcome.session)
             network.onWelcome(self)
         case (.greeting, .refusal):

@@ -120,7 +120,7 @@ final class PeerNetwork: @unchecked Sendable {
             .hop(to: loop)
             .whenFailure { [self] error in
                 // A connection that was made and ended again is onEnded's.
-                if case .connecting = peer.dial { dialFailed(peer, "\(error)") }
+                if case .connecting = peer.dial { dialFailed(peer, ConnectionFailure.describe(error)) }
             }
     }
 
@@ -128,10 +128,12 @@ final class PeerNetwork: @unchecked Sendable {
         peer.dial = .idle
         peer.failures += 1
         if !isStopped {
-            let level: Logger.Level = peer.isReportedUnreachable ? .debug : .warning
-            peer.isReportedUnreachable = true
+            // Members that are started together miss each other at first: that is no news.
+            let isNews = peer.failures >= 5 && !peer.isReportedUnreachable
+            if isNews { peer.isReportedUnreachable = true }
             logger.log(
-                level: level, "cannot reach member \(peer.name) at \(peer.address), trying on: \(reason)")
+                level: isNews ? .warning : .debug,
+                "cannot reach member \(peer.name) at \(peer.address), trying on: \(reason)")
         }
         dialLater(peer)
     }

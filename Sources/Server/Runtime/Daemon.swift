@@ -54,7 +54,12 @@ public struct Daemon: Service {
 
     private func serve(_ node: RunningNode) async throws {
         let watch = NodeWatch(ended: node.ended)
-        try await node.ready()
+        do {
+            try await node.ready()
+        } catch is NodeStopped {
+            // It has failed: with this.
+            return try await node.ended.get()
+        }
         var services = [ServiceGroupConfiguration.ServiceConfiguration(service: watch)]
         for door in doors {
             services.append(

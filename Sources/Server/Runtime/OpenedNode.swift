@@ -1,5 +1,7 @@
 import Engines
 import Logging
+import NIOConcurrencyHelpers
+import NIOCore
 import Node
 import Placement
 import Storage
@@ -97,10 +99,12 @@ struct OpenedNode {
         try inStore(store.name) {
             let engine = try EngineFactory.open(
                 store.engine, at: folder.storePath(store.name), options: store.options)
+            let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
                 let objects = try ObjectStore(engine: engine) { key, reason in
+                    guard let addition = lines.withLockedValue({ $0.admit() }) else { return }
                     logger.error(
-                        "damaged record met: its other replicas serve it and will repair it",
+                        "damaged record met: other replicas serve the object, and reading it repairs it\(addition)",
                         metadata: ["store": "\(store.name)", "key": "\(key)", "damage": "\(reason)"])
                 }
                 return Store(name: store.name, engine: engine, objects: objects)

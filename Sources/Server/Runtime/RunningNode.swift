@@ -162,12 +162,15 @@ final class RunningNode: Sendable {
     func ready() async throws {
         try await driver.ready().get()
         let record = try await driver.figures().get().record
-        if record.start.incarnation != incarnation {
-            logger.warning(
-                "start not confirmed by a majority of the other members: the node goes on as a new incarnation",
-                metadata: ["incarnation": "\(String(record.start.incarnation, radix: 16))"])
+        if record.start.incarnation != incarnation, service.memberCount > 1 {
+            logger.warning("not confirmed as the latest start by the other members: goes on as a new incarnation")
         }
-        logger.info("node ready", metadata: ["cluster-address": "\(clusterAddress)"])
+        logger.info(
+            "node ready",
+            metadata: [
+                "cluster-address": "\(clusterAddress)",
+                "incarnation": "\(String(record.start.incarnation, radix: 16))",
+            ])
     }
 
     /// Fails when the node cannot go on; succeeds when it is stopped.

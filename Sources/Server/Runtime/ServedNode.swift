@@ -77,6 +77,8 @@ public final class ServedNode: NodeService {
             versionsReturned: figures?.statistics.versionsReturned ?? [])
     }
 
+    var memberCount: Int { members.count }
+
     private func address(of id: MemberID) -> String {
         members.first { $0.id == id }.map { "\($0.address)" } ?? ""
     }

@@ -10,7 +10,7 @@ import Versions
 @Suite(.timeLimit(.minutes(2))) struct RunningNodeTests {
     @Test("what is put at one node is got at the others, on different engines")
     func putAndGet() async throws {
-        let cluster = try TestCluster([.lmdb, .bdb, .memory])
+        let cluster = try TestCluster([.lmdb, .bdb, .sqlite])
         try await cluster.start()
         for number in 0..<50 { try await cluster.nodes[number % 3].put("k\(number)", "v\(number)") }
         for number in 0..<50 {
@@ -21,7 +21,7 @@ import Versions
 
     @Test("a killed node is missed by nobody, and read repair gives it what it missed")
     func killed() async throws {
-        let cluster = try TestCluster([.lmdb, .bdb, .lmdb])
+        let cluster = try TestCluster([.lmdb, .bdb, .sqlite])
         try await cluster.start()
         let (a, b, c) = (cluster.nodes[0], cluster.nodes[1], cluster.nodes[2])
         for number in 0..<20 { try await a.put("k\(number)", "old") }
@@ -90,7 +90,7 @@ import Versions
 
     @Test("a store that was emptied, or put back from a copy, means a new incarnation")
     func otherStore() async throws {
-        let cluster = try TestCluster([.lmdb])
+        let cluster = try TestCluster([.lmdb, .sqlite, .bdb])
         let node = cluster.nodes[0]
         try await cluster.start()
         let first = try await node.status()
@@ -111,7 +111,27 @@ import Versions
         try cluster.temporary.remove("a/stores")
         try await node.startReady()
         #expect(try await node.status().incarnation != second.incarnation)
-        await node.stop(.clean)
+        await cluster.stop()
+    }
+
+    @Test("a node that cannot write its record answers nothing any more, and says why it ends")
+    func recordLost() async throws {
+        let cluster = try TestCluster([.lmdb, .lmdb, .memory])
+        try await cluster.start()
+        let (a, b) = (cluster.nodes[0], cluster.nodes[1])
+        try cluster.temporary.remove("a/node")
+        // The other's new start is to be remembered in the record.
+        await b.stop(.clean)
+        try await b.start()
+        await a.log.line(with: "the node's record cannot be written, so it stops: write")
+        let reply = try await a.perform(.get(GetRequest(key: ObjectKey(type: "default", bucket: "b", key: "k"))))
+        guard case .failed(.notReady) = reply else {
+            Issue.record("\(reply)")
+            return
+        }
+        await #expect(throws: RuntimeFailure.self) { try await a.running?.ended.get() }
+        await cluster.stop()
+        #expect(a.log.count(of: "node stopped clean=false") == 1)
     }
 
     @Test("a node alone serves with fewer members than N")
