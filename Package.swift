@@ -83,8 +83,9 @@ if !coreOnly {
         .executableTarget(
             name: "rotor",
             dependencies: [
-                "Server", "RotorClient", "RiakWire", "Node", "Engines", "Versions", "Placement", nioCore, logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Server", "RotorClient", "RiakWire", "Node", "Engines", "Versions", "Placement", nioCore,
+                nioConcurrency,
+                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -100,7 +101,13 @@ if !coreOnly {
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "RotorTests", dependencies: ["rotor", "RotorClient", nioCore]),
+        .testTarget(
+            name: "RotorTests",
+            dependencies: [
+                "rotor", "RotorClient", "RiakWire", "Server", "Engines", "Node", "Placement", nioCore, nioConcurrency,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
     ]
 }
 

@@ -26,6 +26,14 @@ public struct StoredVersion: Hashable, Sendable {
     public var lastModified: String
     /// A deletion that another write did not know of.
     public var isDeletion: Bool
+
+    public init(value: ByteBuffer, contentType: String, tag: String, lastModified: String, isDeletion: Bool) {
+        self.value = value
+        self.contentType = contentType
+        self.tag = tag
+        self.lastModified = lastModified
+        self.isDeletion = isDeletion
+    }
 }
 
 /// All versions of an object that no other one supersedes. Several are siblings: concurrent writes, which whoever
@@ -37,6 +45,12 @@ public struct StoredObject: Sendable {
     public var context: ObjectContext?
     /// The node that answered.
     public var endpoint: Endpoint
+
+    public init(versions: [StoredVersion], context: ObjectContext?, endpoint: Endpoint) {
+        self.versions = versions
+        self.context = context
+        self.endpoint = endpoint
+    }
 
     public var isFound: Bool { !versions.isEmpty }
 }

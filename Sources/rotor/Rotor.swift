@@ -21,7 +21,7 @@ struct Rotor: AsyncParsableCommand {
             """,
         version: RotorVersion.text,
         subcommands: [
-            Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self, Demo.self,
+            Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self, Demo.self, Bench.self,
         ])
 
     static func main() async {

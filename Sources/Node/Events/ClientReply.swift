@@ -41,6 +41,7 @@ public enum RequestFailure: Error, Hashable, Sendable {
     case timedOut(QuorumKind, needed: Int, got: Int, milliseconds: Int)
     /// The coordinator that the request was forwarded to was lost before it answered.
     case coordinatorLost(String)
+    /// The coordinator's own store, before a version was minted: nothing was written.
     case storage(StorageFailure)
     /// The node has started, but does not know yet whether it may mint versions.
     case notReady
@@ -62,7 +63,7 @@ extension RequestFailure {
         switch self {
         case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused: .refused
         case .tooFewReachable, .notReady, .overloaded: .unavailable
-        case .storage(let failure): failure.isRefusal ? .refused : .outcomeUnknown
+        case .storage(let failure): failure.isRefusal ? .refused : .unavailable
         case .notEnoughReplies, .timedOut, .coordinatorLost: .outcomeUnknown
         }
     }

@@ -52,6 +52,9 @@ indirect enum ConfigurationSchema: Sendable {
                     ("basic_quorum", .scalar(help: "whether a majority of not-founds ends a get")),
                     ("allow_mult", .scalar(help: "whether concurrent writes stay as siblings")),
                     ("last_write_wins", .scalar(help: "whether only the newest write stays")),
+                    ("max_object_bytes", .scalar(help: "the largest value, with its metadata")),
+                    ("max_siblings", .scalar(help: "a put that would leave more is refused")),
+                    ("vector_limit", .scalar(help: "entries a version vector keeps; 0 keeps them all")),
                 ]))
         ),
         (

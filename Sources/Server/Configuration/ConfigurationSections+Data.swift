@@ -69,6 +69,12 @@ extension ConfigurationSections {
         type.notFoundOK = reader.flag(section + ["notfound_ok"], default: type.notFoundOK)
         type.basicQuorum = reader.flag(section + ["basic_quorum"], default: type.basicQuorum)
         type.policy = policy(section)
+        type.maximumObjectBytes = reader.integer(
+            section + ["max_object_bytes"], default: type.maximumObjectBytes, in: 1...EngineLimits.maximumValueLength)
+        type.maximumSiblings = reader.integer(
+            section + ["max_siblings"], default: type.maximumSiblings, in: 1...10_000)
+        let limit = reader.integer(section + ["vector_limit"], default: 0, in: 0...10_000)
+        type.vectorLimit = limit == 0 ? nil : limit
         return type
     }
 

@@ -43,6 +43,7 @@ enum MessageCoding {
             begin(.forward, forward.correlation, into: &buffer)
             buffer.writeInteger(forward.start)
             buffer.writeInteger(forward.sequence)
+            buffer.writeInteger(forward.receiver)
             write(forward.request, into: &buffer)
         case .forwarded(let forwarded):
             begin(.forwarded, forwarded.correlation, into: &buffer)
@@ -78,7 +79,8 @@ enum MessageCoding {
             message = .forward(
                 Forward(
                     correlation: try reader.integer("correlation"), start: try reader.integer("start"),
-                    sequence: try reader.integer("sequence"), request: try request(&reader)))
+                    sequence: try reader.integer("sequence"), receiver: try reader.integer("receiver's session"),
+                    request: try request(&reader)))
         case .forwarded:
             message = .forwarded(
                 Forwarded(correlation: try reader.integer("correlation"), reply: try reply(&reader)))

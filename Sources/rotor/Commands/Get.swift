@@ -16,8 +16,9 @@ struct Get: AsyncParsableCommand {
               rotor get --raw photos p1 > p1.jpg   the bytes; siblings are refused
               rotor get --json cart ann            everything, the context too
 
-            With --json: {"bucket","context","found","key","node","siblings":[{"content_type","deleted",
-            "last_modified","size","tag","value" or "value_base64"}],"type"}; no context where nothing is known. Exit code 1 if there is no such object.
+            With --json: {"bucket","context","found","key","node","siblings":[{"content_type","deleted", \
+            "last_modified","size","tag","value" or "value_base64"}],"type"}; no context where nothing is known of the \
+            object. Exit code 1 if there is none.
             """)
 
     @OptionGroup var name: ObjectName

@@ -5,14 +5,14 @@ struct Locate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show where an object lives: hash, partition, slots and preference list.",
         discussion: """
-            The key's hash chooses a partition, the partition's slots have holders, and the preference list is those in \
-            slot order, then the members that stand in for them (Dynamo §4.2, §4.3). Whether there is such an object \
-            does not matter.
+            The key's hash chooses a partition, the partition's slots have holders, and the preference list is \
+            those in slot order, then the members that stand in for them (Dynamo §4.2, §4.3). Whether there is such \
+            an object does not matter.
 
               rotor locate cart ann
 
-            With --json: {"hash","n","partition","partitions","preflist":[{"address","node","primary","reachable",
-            "slot","zone"}]}; a stand-in has no slot.
+            With --json: {"hash","n","partition","partitions","preflist":[{"address","node","primary", \
+            "reachable","slot","zone"}]}; a stand-in has no slot.
             """)
 
     @OptionGroup var name: ObjectName

@@ -16,8 +16,8 @@ struct Put: AsyncParsableCommand {
               rotor put --no-context cart ann 'juice'    has seen nothing: stays beside what is there
               rotor put --w all cart ann 'tea'           wait for all replicas
 
-            A value that begins with @ goes through standard input. With --json: {"bucket","key","size","stored",
-            "type"}. Exit code 4 if the write may or may not have happened.
+            A value that begins with @ goes through standard input. With --json: {"bucket","key","size", \
+            "stored","type"}. Exit code 4 if the write may or may not have happened.
             """)
 
     @OptionGroup var name: ObjectName

@@ -10,9 +10,9 @@ struct Status: AsyncParsableCommand {
               rotor status
               rotor status --connect 127.0.0.1:8198    that node's view
 
-            With --json: the node's report, {"bucket_types","cluster","cluster_id","counters","incarnation","member",
-            "n","node","partitions","peers":[…],"ready","replicas","requests_in_flight","start","stores":[…],
-            "uptime_seconds","versions_returned"}.
+            With --json: the node's report, {"bucket_types","cluster","cluster_id","counters","incarnation", \
+            "member","n","node","partitions","peers":[…],"ready","replicas","requests_in_flight","start", \
+            "stores":[…],"uptime_seconds","versions_returned"}.
             """)
 
     @OptionGroup var connection: ConnectOptions

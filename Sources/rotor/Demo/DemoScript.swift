@@ -40,8 +40,8 @@ struct DemoScript {
         let bytes = objects.reduce(0) { $0 + $1.value.readableBytes }
         let name = cluster.members[victim].name
         try say(
-            "2. \(objects.count) objects of \(bytes.asBytes): the paragraphs of dpkg's status file, in bucket type default"
-                + " on one store, catalogue on the other. Half-way, kill -9 \(name).")
+            "2. \(objects.count) objects of \(bytes.asBytes): the paragraphs of dpkg's status file, in bucket type"
+                + " default on one store, catalogue on the other. Half-way, kill -9 \(name).")
         let crowd = DemoCrowd(cluster.members.map(\.http))
         let bar = ProgressBar("storing ", total: objects.count)
         let half = objects.count / 2

@@ -12,8 +12,8 @@ struct PackageParagraphs {
 
     let paragraphs: [Paragraph]
 
-    /// In the file's order. Paragraphs end at empty lines; a name that comes a second time, for another architecture, is
-    /// told apart by it.
+    /// In the file's order. Paragraphs end at empty lines; a name that comes a second time, for another architecture,
+    /// is told apart by it.
     init(_ bytes: ByteBuffer) {
         var paragraphs: [Paragraph] = []
         var names: Set<String> = []

@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 
 /// Ports of loopback that nobody listens on.
 enum FreePorts {
@@ -17,16 +18,9 @@ enum FreePorts {
             let port = Int.random(in: 20_000..<32_000)
             let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else { continue }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = in_port_t(port).bigEndian
-            address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
-            let isFree = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
             sockets.append(descriptor)
+            guard let address = try? SocketAddress(ipAddress: "127.0.0.1", port: port) else { continue }
+            let isFree = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) == 0 }
             if isFree { found.append(port) }
         }
         return found

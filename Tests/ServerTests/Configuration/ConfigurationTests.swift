@@ -23,7 +23,7 @@ struct ConfigurationTests {
         bucket_types:                                 # initial cluster metadata
           default: { store: default, r: quorum, w: quorum }
           catalogue: { store: large, n: 2, r: 1, w: all, pw: 1, dw: one, notfound_ok: false, basic_quorum: true }
-          sessions: { last_write_wins: true }
+          sessions: { last_write_wins: true, max_object_bytes: 1000, max_siblings: 7, vector_limit: 10 }
           plain: { allow_mult: false, w: default }
         log: { level: debug, format: json }
         """
@@ -136,7 +136,9 @@ struct ConfigurationTests {
             "bucket_types.NAME.w": "all", "bucket_types.NAME.pr": "1", "bucket_types.NAME.pw": "1",
             "bucket_types.NAME.dw": "1", "bucket_types.NAME.notfound_ok": "false",
             "bucket_types.NAME.basic_quorum": "true", "bucket_types.NAME.allow_mult": "false",
-            "bucket_types.NAME.last_write_wins": "true", "log.level": "trace", "log.format": "json", "insecure": "true",
+            "bucket_types.NAME.last_write_wins": "true", "bucket_types.NAME.max_object_bytes": "100",
+            "bucket_types.NAME.max_siblings": "5", "bucket_types.NAME.vector_limit": "10", "log.level": "trace",
+            "log.format": "json", "insecure": "true",
         ]
         let yaml = "stores: { default: { engine: lmdb }, large: { engine: lmdb } }\nbucket_types: { my-type: }"
         let plain = try fixture.read(yaml)

@@ -81,7 +81,7 @@ import Testing
             (hello(versions: PeerProtocolVersions(oldest: 7, newest: 9)), .version, "protocol versions 7 to 9"),
         ]
         for (hello, reason, text) in cases {
-            let raw = try await RawConnection(port: a.port)
+            let raw = try await RawPeerConnection(port: a.port)
             try await raw.send(.hello) { hello.write(into: &$0) }
             let frames = try await raw.frames()
             #expect(frames.count == 1 && frames[0].kind == .refusal)
@@ -112,7 +112,7 @@ import Testing
         let a = try await lonely()
         for seed in 0..<40 as Range<UInt64> {
             var random = TestRandom(seed: seed)
-            let raw = try await RawConnection(port: a.port)
+            let raw = try await RawPeerConnection(port: a.port)
             var bytes = seed == 0 ? ByteBuffer(string: "GET / HTTP/1.1\r\nHost: x\r\n\r\n") : random.bytes(upTo: 400)
             if seed % 4 == 1 {
                 bytes.clear()
@@ -125,7 +125,7 @@ import Testing
         }
         #expect(a.log.count(of: "closed: it brought") == 10, "ten lines in ten seconds")
 
-        let raw = try await RawConnection(port: a.port)
+        let raw = try await RawPeerConnection(port: a.port)
         try await raw.send(.hello) { self.hello().write(into: &$0) }
         await a.events.lines.line(with: "up b")
         try await raw.send(.message) { $0.writeString("no message") }
@@ -142,14 +142,14 @@ import Testing
             $0.handshakeMilliseconds = 300
             $0.maximumStrangers = 3
         }
-        var silent: [RawConnection] = []
-        for _ in 0..<3 { silent.append(try await RawConnection(port: a.port)) }
-        let fourth = try await RawConnection(port: a.port)
+        var silent: [RawPeerConnection] = []
+        for _ in 0..<3 { silent.append(try await RawPeerConnection(port: a.port)) }
+        let fourth = try await RawPeerConnection(port: a.port)
         #expect(try await fourth.untilClosed().readableBytes == 0)
         await a.log.line(with: "closed: 3 others have not said who they are")
         for raw in silent { #expect(try await raw.untilClosed().readableBytes == 0) }
         // They are forgotten: another one is let in.
-        let raw = try await RawConnection(port: a.port)
+        let raw = try await RawPeerConnection(port: a.port)
         try await raw.send(.hello) { self.hello().write(into: &$0) }
         await a.events.lines.line(with: "up b")
         try await a.stop()
@@ -161,7 +161,7 @@ import Testing
             $0.pingMilliseconds = 20
             $0.silenceMilliseconds = 150
         }
-        let raw = try await RawConnection(port: a.port)
+        let raw = try await RawPeerConnection(port: a.port)
         try await raw.send(.hello) { self.hello().write(into: &$0) }
         await a.events.lines.line(with: "up b")
         let kinds = try await raw.frames().map(\.kind)
@@ -175,7 +175,7 @@ import Testing
     @Test("a ping is answered")
     func ping() async throws {
         let a = try await lonely()
-        let raw = try await RawConnection(port: a.port)
+        let raw = try await RawPeerConnection(port: a.port)
         try await raw.send(.hello) { self.hello().write(into: &$0) }
         try await raw.send(.ping)
         try await raw.send(.welcome)
@@ -187,10 +187,10 @@ import Testing
     @Test("a newer connection of the same member takes the place of the older")
     func replaced() async throws {
         let a = try await lonely()
-        let first = try await RawConnection(port: a.port)
+        let first = try await RawPeerConnection(port: a.port)
         try await first.send(.hello) { self.hello().write(into: &$0) }
         await a.events.lines.line(with: "up b")
-        let second = try await RawConnection(port: a.port)
+        let second = try await RawPeerConnection(port: a.port)
         try await second.send(.hello) { self.hello(session: 10).write(into: &$0) }
         #expect(try await first.frames().map(\.kind) == [.welcome])
         await a.events.lines.line(with: "up b", after: 1)
@@ -203,7 +203,7 @@ import Testing
     @Test("what a member does not take is dropped and counted, beyond a bound")
     func bounded() async throws {
         let a = try await lonely { $0.maximumUnsentBytes = 1 << 20 }
-        let raw = try await RawConnection(port: a.port, reads: false)
+        let raw = try await RawPeerConnection(port: a.port, reads: false)
         try await raw.send(.hello) { self.hello().write(into: &$0) }
         await a.events.lines.line(with: "up b")
         let key = ObjectKey(type: "t", bucket: "b", key: String(repeating: "k", count: 60_000))

@@ -17,7 +17,9 @@ extension TestRandom {
             .replicated(
                 Replicated(
                     correlation: next(), result: below(3) > 0 ? .success(chance()) : .failure(replicaFailure())))
-        case 7: .forward(Forward(correlation: next(), start: next(), sequence: next(), request: request()))
+        case 7:
+            .forward(
+                Forward(correlation: next(), start: next(), sequence: next(), receiver: next(), request: request()))
         default: .forwarded(Forwarded(correlation: next(), reply: reply()))
         }
     }

@@ -81,7 +81,7 @@ final class TestNetwork: Sendable {
 }
 
 /// A connection on which a test says what it likes.
-final class RawConnection: Sendable {
+final class RawPeerConnection: Sendable {
     private let channel: any Channel
     private let received: EventLoopPromise<ByteBuffer>
 

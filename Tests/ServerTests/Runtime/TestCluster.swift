@@ -122,23 +122,17 @@ struct UnexpectedReply: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Ports that nothing listens at now.
+/// Ports that nothing listens at now, below those that the system gives to outgoing connections.
 func freePorts(_ count: Int) throws -> [Int] {
     var descriptors: [Int32] = []
     defer { for descriptor in descriptors { close(descriptor) } }
-    return try (0..<count).map { _ in
+    var ports: [Int] = []
+    for port in (20_000..<32_000).shuffled() where ports.count < count {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         descriptors.append(descriptor)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard bound else { throw UnexpectedReply(description: "no free port: \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+        if address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) == 0 }) { ports.append(port) }
     }
+    guard ports.count == count else { throw UnexpectedReply(description: "only \(ports.count) free ports") }
+    return ports
 }
