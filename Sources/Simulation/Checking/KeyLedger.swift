@@ -90,8 +90,12 @@ struct KeyLedger {
         try checkClosed(covered, "the object under \(object.vector)")
         let expected = survivors(of: covered)
         guard siblings.equals(expected), siblings.count == object.siblings.count else {
+            let back = siblings.subtracting(expected).elements
+            let isResurrection = back.contains { number in
+                covered.elements.contains { mints[$0].isTombstone && mints[$0].past.contains(number) }
+            }
             throw Objection(
-                truth: .siblingsExact,
+                truth: isResurrection ? .deletedStays : .siblingsExact,
                 detail: "under \(object.vector) stand \(names(siblings)), but it should be \(names(expected))")
         }
         return covered
