@@ -89,7 +89,7 @@ import Versions
         let value = replicate.object.siblings[0].content.value
         let start = bytes.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
         let address = value.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
-        #expect(address > start && address + UInt(value.readableBytes) == start + UInt(bytes.readableBytes))
+        #expect(address > start && address + UInt(value.readableBytes) <= start + UInt(bytes.readableBytes))
     }
 
     @Test("a reason of many kilobytes travels cut, between two characters")
