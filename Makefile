@@ -5,7 +5,7 @@ SWIFT ?= swift
 # TESTS="--filter NodeTests".
 TEST_FLAGS ?=
 TESTS ?=
-# Passed on to `rotor bench cluster`, e.g. BENCH="--seconds 10".
+# Passed on to `rotor bench cluster`, e.g. BENCH="--duration 10".
 BENCH ?=
 
 export SWIFT
@@ -28,10 +28,12 @@ demo: build ## three daemons on three engines, one of them killed half-way
 	@exec $(ROTOR) demo
 
 bench: build ## a three-node cluster under load: puts and gets a second, CPU an operation
-	@exec $(ROTOR) bench cluster $(BENCH)
+	@exec $(ROTOR) bench cluster --start $(BENCH)
 
+# The tests of real daemons run by themselves: beside all others on two cores their daemons would be starved.
 test: lint-format ## lint and all tests (the tidy tests are among them)
-	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) $(TESTS)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests $(TESTS)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel --filter RotorTests
 
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages: a minute or two from nothing
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)

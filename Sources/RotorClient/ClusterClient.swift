@@ -36,7 +36,7 @@ public final class ClusterClient: Sendable {
     ) async throws(RotorClientError) -> StoredObject {
         // The single value is taken as it is, siblings in full instead of a list of their tags.
         let question = Question(
-            method: .get, target: RequestTarget.path(of: key) + options.query,
+            method: .get, target: try Self.path(of: key) + options.query,
             headers: [("Accept", "multipart/mixed, */*;q=0.5")])
         let (answer, endpoint) = try await ask(question, timeout: options.timeoutMilliseconds)
         var object = StoredObject(
@@ -62,7 +62,7 @@ public final class ClusterClient: Sendable {
     public func context(
         of key: ObjectKey, _ options: ReadOptions = ReadOptions()
     ) async throws(RotorClientError) -> ObjectContext? {
-        let question = Question(method: .head, target: RequestTarget.path(of: key) + options.query)
+        let question = Question(method: .head, target: try Self.path(of: key) + options.query)
         do throws(RotorClientError) {
             let (answer, endpoint) = try await ask(question, timeout: options.timeoutMilliseconds)
             switch answer.status {
@@ -85,7 +85,7 @@ public final class ClusterClient: Sendable {
             throw .refused("the content type has control characters")
         }
         var question = Question(
-            method: .put, target: RequestTarget.path(of: key) + options.query,
+            method: .put, target: try Self.path(of: key) + options.query,
             headers: [("Content-Type", contentType)], body: value)
         if let context { question.headers.append(("X-Riak-Vclock", context.text)) }
         let (answer, endpoint) = try await ask(question, timeout: options.timeoutMilliseconds)
@@ -97,7 +97,7 @@ public final class ClusterClient: Sendable {
     public func delete(
         _ key: ObjectKey, context: ObjectContext? = nil, _ options: WriteOptions = WriteOptions()
     ) async throws(RotorClientError) -> Bool {
-        var question = Question(method: .delete, target: RequestTarget.path(of: key) + options.query)
+        var question = Question(method: .delete, target: try Self.path(of: key) + options.query)
         if let context { question.headers.append(("X-Riak-Vclock", context.text)) }
         let (answer, endpoint) = try await ask(question, timeout: options.timeoutMilliseconds)
         switch answer.status {
@@ -110,7 +110,7 @@ public final class ClusterClient: Sendable {
     // MARK: reports
 
     public func whereabouts(of key: ObjectKey) async throws(RotorClientError) -> ObjectWhereabouts {
-        try await report(RequestTarget.path(of: key) + "/preflist", as: ObjectWhereabouts.self)
+        try await report(Self.path(of: key) + "/preflist", as: ObjectWhereabouts.self)
     }
 
     /// Of the first node that answers.
@@ -128,6 +128,15 @@ public final class ClusterClient: Sendable {
         } catch {
             throw .unavailable("\(endpoint) sent a report that cannot be read: \(error)")
         }
+    }
+
+    /// An empty name would make the path that of something else.
+    private static func path(of key: ObjectKey) throws(RotorClientError) -> String {
+        for (part, bytes) in [("bucket type", key.type), ("bucket", key.bucket), ("key", key.key)]
+        where bytes.readableBytes == 0 {
+            throw .refused("\(part) cannot be zero-length")
+        }
+        return RequestTarget.path(of: key)
     }
 
     private static func unexpected(_ answer: Answer, _ endpoint: Endpoint) -> RotorClientError {
@@ -181,6 +190,9 @@ public final class ClusterClient: Sendable {
     /// What a node's answer says about why it did not do the request; nil if it did, or found nothing.
     private static func failure(in answer: Answer, to question: Question) -> RotorClientError? {
         switch answer.header("x-rotor-failure") {
+        case "refused" where answer.status == 413 && answer.body.readableBytes == 0:
+            // Refused while it was still being sent, and the node's words were lost with the connection.
+            return .refused("object of \(question.body?.readableBytes ?? 0) bytes: more than the node takes")
         case "refused": return .refused(answer.line)
         case "unavailable": return .unavailable(answer.line)
         case "outcome-unknown": return .outcomeUnknown(answer.line)

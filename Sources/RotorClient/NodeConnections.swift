@@ -76,7 +76,10 @@ struct NodeConnections: Sendable {
         var request = HTTPClientRequest(url: "http://\(endpoint)\(question.target)")
         request.method = HTTPMethod(rawValue: question.method.rawValue)
         for header in question.headers { request.headers.add(name: header.name, value: header.value) }
-        if let body = question.body { request.body = .bytes(body) }
+        if let body = question.body {
+            let pieces = BodyPieces(body)
+            request.body = .stream(pieces, length: .known(Int64(body.readableBytes)))
+        }
         let response: HTTPClientResponse
         do {
             response = try await client.execute(request, deadline: .now() + .nanoseconds(limit.nanoseconds))
@@ -87,8 +90,8 @@ struct NodeConnections: Sendable {
         do {
             answer.body = try await response.body.collect(upTo: settings.maximumAnswerBytes)
         } catch {
-            // A node that refuses a request before its end closes the connection while it is still being sent: that it
-            // did refuse counts, though its words may be lost.
+            // A node that refuses a request before its end closes the connection while it is still being sent: that
+            // it did refuse counts, though its words may be lost.
             guard answer.header("x-rotor-failure") != nil else { throw Self.failure(error, limit) }
         }
         return answer
@@ -126,6 +129,25 @@ struct NodeConnections: Sendable {
     private static let cannotConnect: [CInt] = [
         ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL,
     ]
+}
+
+/// A body in pieces: were it one, a node that refuses a large one early would not be heard before all of it is sent.
+private struct BodyPieces: AsyncSequence, Sendable {
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var rest: ByteBuffer
+
+        mutating func next() -> ByteBuffer? {
+            rest.readableBytes == 0 ? nil : rest.readSlice(length: Swift.min(rest.readableBytes, 256 << 10))
+        }
+    }
+
+    private let body: ByteBuffer
+
+    init(_ body: ByteBuffer) {
+        self.body = body
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(rest: body) }
 }
 
 extension Duration {

@@ -74,7 +74,8 @@ struct RequestTargetTests {
     func options() throws {
         let options = try RequestTarget(
             parsing: "/ping?r=0&pr=one&w=quorum&pw=all&dw=default&rw=12&basic_quorum=True&notfound_ok=default"
-                + "&returnbody=FALSE&timeout=1&vtag=a%2Bb+c&x=%20&y&=&asis=false&node_confirms=default&sync_on_write=backend"
+                + "&returnbody=FALSE&timeout=1&vtag=a%2Bb+c&x=%20&y&=&asis=false&node_confirms=default"
+                + "&sync_on_write=backend"
         ).options
         var expected = RequestOptions()
         expected.r = .count(0)

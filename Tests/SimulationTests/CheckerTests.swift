@@ -16,7 +16,11 @@ import Testing
             options.faults = [.powerFailure, .slowDisk, .oneWayPartition]
             options.operations = 300
         }
-        let seeds: UInt64 = mischief == .keepIncarnation ? 300 : 60
+        if mischief == .confirmOldCopy {
+            options.faults = [.restart, .oldCopy]
+            options.operations = 300
+        }
+        let seeds: UInt64 = mischief == .keepIncarnation || mischief == .confirmOldCopy ? 300 : 60
         for seed in 0..<seeds {
             let report = Simulator.run(seed: seed, options: options)
             told += report.liesTold

@@ -99,7 +99,8 @@ public enum HTTPDate {
         return Int(text)
     }
 
-    /// Days since 1970-01-01 to a date of the Gregorian calendar; years begin in March, so that the odd day is the last.
+    /// Days since 1970-01-01 to a date of the Gregorian calendar; years begin in March, so that the odd day is the
+    /// last.
     private static func civil(day: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = day + 719_468
         let era = shifted / 146_097

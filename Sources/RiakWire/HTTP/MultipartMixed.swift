@@ -1,7 +1,7 @@
 public import NIOCore
 
-/// `multipart/mixed` as Riak writes siblings: each part is CRLF `--BOUNDARY` CRLF, headers, CRLF CRLF, value; at the end
-/// CRLF `--BOUNDARY--` CRLF. Clients need the line break before the first boundary and the one after the last.
+/// `multipart/mixed` as Riak writes siblings: each part is CRLF `--BOUNDARY` CRLF, headers, CRLF CRLF, value; at the
+/// end CRLF `--BOUNDARY--` CRLF. Clients need the line break before the first boundary and the one after the last.
 public struct MultipartMixed: Sendable {
     public struct Part: Sendable {
         public var headers: [(name: String, value: String)]

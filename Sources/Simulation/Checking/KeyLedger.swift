@@ -12,9 +12,8 @@ struct KeyLedger {
         let stamp: HybridTime
         let value: ByteBuffer
         let isTombstone: Bool
-        /// The operation that asked for it. A delete carries no mark of its own: which of several it was is known
-        /// when one is acknowledged.
-        var operation: Int?
+        /// The operation that asked for it; nil for a delete, which carries no mark of its own.
+        let operation: Int?
         let past: DotSet
         let minted: UInt64
         /// Bit per node: has, at some time, held it or something that supersedes it; and durably.
@@ -37,6 +36,7 @@ struct KeyLedger {
     private(set) var durable: [DotSet]
     /// By node: how often it lost something of this key.
     private(set) var losses: [Int]
+    private var deletes = DeleteAttribution()
 
     init(layout: ClusterLayout.Key, policy: ConflictPolicy, nodes: Int) {
         self.layout = layout
@@ -90,8 +90,12 @@ struct KeyLedger {
         try checkClosed(covered, "the object under \(object.vector)")
         let expected = survivors(of: covered)
         guard siblings.equals(expected), siblings.count == object.siblings.count else {
+            let back = siblings.subtracting(expected).elements
+            let isResurrection = back.contains { number in
+                covered.elements.contains { mints[$0].isTombstone && mints[$0].past.contains(number) }
+            }
             throw Objection(
-                truth: .siblingsExact,
+                truth: isResurrection ? .deletedStays : .siblingsExact,
                 detail: "under \(object.vector) stand \(names(siblings)), but it should be \(names(expected))")
         }
         return covered
@@ -165,24 +169,12 @@ struct KeyLedger {
         return mints.count - 1
     }
 
-    /// A delete is acknowledged: finds what it minted, the best held of those that it may be; nil if there is none.
-    mutating func claim(_ operation: Operation) -> Int? {
-        let candidates = mints.indices.filter { number in
-            let mint = mints[number]
-            guard mint.isTombstone, mint.operation == nil, mint.minted >= operation.invoked else { return false }
-            return operation.context == nil || mint.past.equals(operation.seen)
-        }
-        let best = candidates.max { left, right in
-            let counts = [left, right].map {
-                (mints[$0].heldDurablyBy.nonzeroBitCount, mints[$0].heldBy.nonzeroBitCount)
-            }
-            return counts[0] < counts[1]
-        }
-        if let best { mints[best].operation = operation.number }
-        return best
-    }
+    /// Tombstones that are not one of an acknowledged delete's.
+    var unclaimedDeletes: Int { mints.filter(\.isTombstone).count - deletes.count }
 
-    var unclaimedDeletes: Int { mints.filter { $0.isTombstone && $0.operation == nil }.count }
+    mutating func acknowledgeDelete(_ tombstones: [Int]) -> Bool {
+        deletes.add(tombstones)
+    }
 
     /// A store has finished a write: this is what readers find there now, and what would survive a power failure.
     mutating func onStored(node: Int, _ object: VersionedObject?, allDurable: Bool) throws(Objection) {

@@ -6,6 +6,7 @@ public struct Violation: Error, Sendable, Equatable, CustomStringConvertible {
         case noWriteInvented = "every version was written by somebody, as it is"
         case contextExact = "a context covers what its client had seen, and nothing else"
         case siblingsExact = "siblings are the writes that no later write had seen, and all of them"
+        case deletedStays = "what was deleted does not come back"
         case noWriteLost = "no stored write is lost without a loss of what held it"
         case quorumKept = "a write is acknowledged by as many replicas as promised"
         case durabilityKept = "a write is durable on as many replicas as promised"

@@ -48,7 +48,8 @@ struct VirtualMachine {
     var process: NodeProcess?
     /// Storage takes long until then.
     var slowUntil: UInt64 = 0
+    /// It does nothing until then.
+    var pausedUntil: UInt64 = 0
     /// Earlier states of its data folder.
     var copies: [Copy] = []
-    var incarnations: [UInt64] = []
 }

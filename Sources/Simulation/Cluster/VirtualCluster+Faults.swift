@@ -1,4 +1,5 @@
 import Engines
+import NIOCore
 import Node
 import Storage
 
@@ -27,6 +28,11 @@ extension VirtualCluster {
                 planLinkLost(at: node, to: peer, generator.milliseconds(0...20))
             }
         case .powerFailure(let node, let down): return bounce(node, .powerFailure, down)
+        case .blackout(let down):
+            for node in machines.indices { bounce(node, .powerFailure, down + generator.milliseconds(0...500)) }
+        case .pause(let node, let lasts):
+            guard machines[node].process != nil else { return false }
+            machines[node].pausedUntil = max(machines[node].pausedUntil, now + lasts)
         case .kill(let node, let down): return bounce(node, .kill, down)
         case .restart(let node, let down): return bounce(node, .cleanStop, down)
         case .clockJump(let node, let milliseconds): machines[node].timepiece.jump(to: milliseconds)
@@ -103,6 +109,11 @@ extension VirtualCluster {
 
     private func damage(_ node: Int, _ store: Int, _ draw: UInt64) -> Bool {
         guard let engine = machines[node].process?.stores[store].engine else { return false }
+        let births = engine.keys(in: Self.figures)
+        if draw.isMultiple(of: 8), let key = births.first {
+            engine.damage(key, bit: Int(draw >> 32))
+            return true
+        }
         let candidates = layout.keys.indices.filter { key in
             // Not a record that is just being written: whether its write had been done before would be a riddle.
             guard machines[node].process?.stores[store].group?.contains(where: { keyIndex(of: $0) == key }) != true,
@@ -118,6 +129,11 @@ extension VirtualCluster {
         ledger.onDamaged(key: key, node: node)
         return true
     }
+
+    /// The store's own figures.
+    private static let figures = KeyRange(
+        from: ByteBuffer(bytes: [RecordKey.Kind.metadata.rawValue]),
+        to: ByteBuffer(bytes: [RecordKey.Kind.object.rawValue]))
 
     private func eachCut(_ members: UInt64, _ body: (Int, Int) -> Void) {
         for from in machines.indices {

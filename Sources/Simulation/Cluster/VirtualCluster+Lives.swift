@@ -17,6 +17,7 @@ extension VirtualCluster {
             return
         }
         var isClean = disk.hasCleanStopMarker
+        if mischief == .confirmOldCopy, old.start.number > 0 { isClean = true }
         if mischief == .keepIncarnation, old.start.number > 0, !isClean {
             liesTold += 1
             isClean = true
@@ -31,7 +32,11 @@ extension VirtualCluster {
             do {
                 stores.append(NodeProcess.Store(engine: engine, objects: try ObjectStore(engine: engine) { _, _ in }))
             } catch {
-                ledger.object(.recovery, "\(name(node)) cannot open its store: \(error)", key: nil, at: now)
+                // The operator does what the message says: the node starts anew, without data.
+                note("\(name(node)) cannot open its store: \(error)")
+                machines[node].disk = NodeDisk(stores: ClusterLayout.stores.count)
+                ledger.restore(node: node, layout.keys.map { _ in DotSet() })
+                plan(.start(node), after: 1_000_000)
                 return
             }
         }
@@ -70,6 +75,7 @@ extension VirtualCluster {
             die(node, process, losesPageCache: end == .powerFailure)
         }
         machines[node].process = nil
+        machines[node].pausedUntil = 0
         for other in machines.indices where other != node && machines[other].process != nil {
             // A peer may take its time to notice, or notice only when the node is back.
             if generator.chance(700) { planLinkLost(at: other, to: node, generator.milliseconds(0...2000)) }

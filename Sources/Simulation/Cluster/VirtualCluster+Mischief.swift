@@ -25,6 +25,10 @@ extension VirtualCluster {
                 let key = RecordKey.object(request.key, partition: request.partition)
                 rollBacks.append((key, store.engine.value(of: key)))
                 performed.append(request)
+            case (.replaceByMerge, .merge) where generator.chance(300):
+                liesTold += 1
+                store.engine.rollBack(RecordKey.object(request.key, partition: request.partition), to: nil)
+                performed.append(request)
             default: performed.append(twisted(request, store))
             }
         }

@@ -73,6 +73,13 @@ final class VirtualCluster {
         return event
     }
 
+    /// Puts an event off whose node is paused; false where there is nothing to wait for.
+    func putsOff(_ event: SimulationEvent) -> Bool {
+        guard let node = event.node, machines[node].pausedUntil > now else { return false }
+        heap.insert(event, at: machines[node].pausedUntil)
+        return true
+    }
+
     /// The process `number` of a node, if it still lives.
     func process(_ number: Int, of node: Int) -> NodeProcess? {
         guard let process = machines[node].process, process.number == number else { return nil }
@@ -108,7 +115,7 @@ final class VirtualCluster {
     }
 
     func onTick(_ node: Int, _ number: Int) {
-        guard let process = process(number, of: node), process.tickAt == now else { return }
+        guard let process = process(number, of: node), let planned = process.tickAt, planned <= now else { return }
         process.tickAt = nil
         ticksInARow += 1
         if ticksInARow > 10_000 {
@@ -149,6 +156,13 @@ final class VirtualCluster {
     private func send(_ message: Message, from node: Int, to member: MemberID) {
         guard let to = layout.members.firstIndex(of: member) else {
             preconditionFailure("\(name(node)) sends to \(member), who is no member")
+        }
+        var message = message
+        if mischief == .confirmOldCopy, case .startConflict = message,
+            let start = machines[to].process?.machine.record.start
+        {
+            liesTold += 1
+            message = .startConfirmed(start)
         }
         let delays = network.delays(from: node, to: to)
         transcript.mix(message)

@@ -10,8 +10,10 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case oneWayPartition
     /// A link goes down and comes back, with what was on it.
     case flap
-    /// The machine stops: what was not synced is gone, but for any prefix of it.
+    /// A machine stops, or all at once: what was not synced is gone, but for any prefix of it.
     case powerFailure
+    /// A node does nothing for up to half a minute, and then goes on as if nothing had been.
+    case pause
     /// The process is killed: the page cache survives.
     case kill
     /// The node is stopped in good order and started again.
@@ -28,7 +30,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case fullDisk
     /// A sync fails: the store ends, and the node is restarted some time later.
     case syncFailure
-    /// A bit of a stored record flips.
+    /// A bit of a stored record flips; if it is one that the store needs to open, the node starts anew, without data.
     case damage
     /// A node comes back with an older copy of its data folder, under its old name.
     case oldCopy
@@ -52,6 +54,10 @@ enum Mischief: CaseIterable, Sendable {
     case mintTwice
     /// A crashed node starts as the incarnation that it was.
     case keepIncarnation
+    /// Peers confirm whatever start they are told of, and an old copy of a folder looks like a clean stop.
+    case confirmOldCopy
+    /// A replica puts what it is sent in the place of what it has.
+    case replaceByMerge
     /// Replicas store a value that nobody wrote.
     case alterValue
     /// Reads are answered with an older copy than the replica has.

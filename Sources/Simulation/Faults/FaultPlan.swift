@@ -4,6 +4,8 @@ enum Fault: Sendable {
     case oneWay(from: Int, to: Int, announced: Bool, lasts: UInt64)
     case flap(Int, Int)
     case powerFailure(Int, down: UInt64)
+    case blackout(down: UInt64)
+    case pause(Int, lasts: UInt64)
     case kill(Int, down: UInt64)
     case restart(Int, down: UInt64)
     case clockJump(Int, milliseconds: Int)
@@ -22,7 +24,8 @@ enum Fault: Sendable {
         case .partition: .partition
         case .oneWay: .oneWayPartition
         case .flap: .flap
-        case .powerFailure: .powerFailure
+        case .powerFailure, .blackout: .powerFailure
+        case .pause: .pause
         case .kill: .kill
         case .restart: .restart
         case .clockJump: .clockJump
@@ -89,7 +92,7 @@ struct FaultPlan: Sendable {
     private static func most(_ kind: FaultKind) -> Int {
         switch kind {
         case .wipe, .syncFailure: 1
-        case .oldCopy, .damage, .fullDisk: 2
+        case .oldCopy, .damage, .fullDisk, .pause: 2
         case .powerFailure, .kill, .restart: 5
         default: 4
         }
@@ -107,7 +110,8 @@ struct FaultPlan: Sendable {
         switch kind {
         case .oneWayPartition: return .oneWay(from: node, to: other, announced: announced, lasts: lasts)
         case .flap: return .flap(node, other)
-        case .powerFailure: return .powerFailure(node, down: down)
+        case .powerFailure: return generator.chance(200) ? .blackout(down: down) : .powerFailure(node, down: down)
+        case .pause: return .pause(node, lasts: generator.chance(500) ? lasts : lasts * 5)
         case .kill: return .kill(node, down: down)
         case .restart: return .restart(node, down: down)
         case .clockJump: return .clockJump(node, milliseconds: generator.within(-90_000...90_000))

@@ -3,43 +3,60 @@ struct EventHeap<Element> {
     private struct Entry {
         var time: UInt64
         var sequence: UInt64
-        var element: Element
+        /// Where the element lies: elements stay in place, so that only numbers are moved about.
+        var slot: Int
     }
 
     private var heap: [Entry] = []
+    private var elements: [Element?] = []
+    private var free: [Int] = []
     private var sequence: UInt64 = 0
-
-    var isEmpty: Bool { heap.isEmpty }
 
     /// - Parameter time: Nanoseconds since the run began.
     mutating func insert(_ element: Element, at time: UInt64) {
         sequence += 1
-        heap.append(Entry(time: time, sequence: sequence, element: element))
-        var child = heap.count - 1
-        while child > 0, precedes(child, (child - 1) / 2) {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
+        let slot = free.popLast() ?? elements.count
+        if slot == elements.count {
+            elements.append(element)
+        } else {
+            elements[slot] = element
         }
+        let entry = Entry(time: time, sequence: sequence, slot: slot)
+        heap.append(entry)
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard Self.precedes(entry, heap[parent]) else { break }
+            heap[child] = heap[parent]
+            child = parent
+        }
+        heap[child] = entry
     }
 
     mutating func pop() -> (time: UInt64, element: Element)? {
-        guard !heap.isEmpty else { return nil }
-        heap.swapAt(0, heap.count - 1)
-        let first = heap.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(child, least) {
-                least = child
-            }
-            if least == parent { break }
-            heap.swapAt(parent, least)
-            parent = least
+        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        if !heap.isEmpty { sink(last) }
+        guard let element = elements[first.slot].take() else {
+            preconditionFailure("nothing lies in slot \(first.slot) of \(elements.count)")
         }
-        return (first.time, first.element)
+        free.append(first.slot)
+        return (first.time, element)
     }
 
-    private func precedes(_ left: Int, _ right: Int) -> Bool {
-        (heap[left].time, heap[left].sequence) < (heap[right].time, heap[right].sequence)
+    /// Puts `entry` where the first was, or below.
+    private mutating func sink(_ entry: Entry) {
+        var parent = 0
+        while 2 * parent + 1 < heap.count {
+            var child = 2 * parent + 1
+            if child + 1 < heap.count, Self.precedes(heap[child + 1], heap[child]) { child += 1 }
+            guard Self.precedes(heap[child], entry) else { break }
+            heap[parent] = heap[child]
+            parent = child
+        }
+        heap[parent] = entry
+    }
+
+    private static func precedes(_ left: Entry, _ right: Entry) -> Bool {
+        left.time == right.time ? left.sequence < right.sequence : left.time < right.time
     }
 }

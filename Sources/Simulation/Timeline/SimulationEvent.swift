@@ -27,4 +27,18 @@ enum SimulationEvent {
     case deadline(Int)
     /// The run goes on to its next part.
     case phase
+
+    /// The node whose work it is; nil for what happens to the cluster or to clients.
+    var node: Int? {
+        switch self {
+        case .deliver(_, from: _, to: let node): node
+        case .linkLost(at: let node, to: _, connection: _): node
+        case .tick(let node, process: _), .persisted(let node, process: _): node
+        case .storageRead(let node, process: _, _), .storageDone(let node, process: _, _): node
+        case .storageGroup(let node, process: _, store: _): node
+        case .storageGroupDone(let node, process: _, store: _, _): node
+        case .reconnect, .start, .fault, .faultEnds, .request, .answer, .clientStep, .clientTimeout, .deadline, .phase:
+            nil
+        }
+    }
 }

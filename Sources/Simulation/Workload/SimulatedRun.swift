@@ -77,6 +77,7 @@ final class SimulatedRun {
     }
 
     private func handle(_ event: SimulationEvent) {
+        guard !cluster.putsOff(event) else { return }
         switch event {
         case .deliver(let message, let from, let to): cluster.onDeliver(message, from: from, to: to)
         case .linkLost(let node, let peer, let connection):
@@ -125,6 +126,11 @@ final class SimulatedRun {
 
     private func onRequest(_ number: Int) {
         let operation = cluster.ledger.operations[number]
+        let pause = cluster.machines[operation.node].pausedUntil
+        if pause > cluster.now {
+            cluster.heap.insert(.request(number), at: pause)
+            return
+        }
         let request = operation.request(cluster.layout, returnBody: number % 3 == 0)
         guard cluster.take(number, request, at: operation.node) else {
             cluster.ledger.onNotSent(number)
@@ -138,6 +144,11 @@ final class SimulatedRun {
 
     private func onDeadline(_ number: Int) {
         let operation = cluster.ledger.operations[number]
+        let pause = cluster.machines[operation.node].pausedUntil
+        if pause > cluster.now {
+            cluster.heap.insert(.deadline(number), at: pause + 1_000_000)
+            return
+        }
         let isRunning = cluster.machines[operation.node].process?.number == operation.process
         cluster.ledger.onDeadline(number, isRunning: isRunning, at: cluster.now)
     }

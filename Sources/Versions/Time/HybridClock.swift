@@ -52,12 +52,22 @@ public struct HybridClock: Sendable {
         observed = max(observed, stamp)
     }
 
-    /// The ceiling to make durable, if less than half the window is left.
+    /// The ceiling to make durable, if less than half of what it should reach ahead is left.
+    ///
+    /// It reaches a window ahead of the wall clock only. Where stamps are ahead of that already, by what was observed
+    /// or was reserved before a restart, room for logical ticks is enough: a whole window at each restart would add up,
+    /// in a crash loop, until peers refused this node's stamps.
     public func reservationNeeded(wall milliseconds: UInt64) -> HybridTime? {
-        let present = max(HybridTime(milliseconds: milliseconds), issued, observed)
-        guard ceiling < present.advanced(byMilliseconds: window / 2) else { return nil }
-        return present.advanced(byMilliseconds: window)
+        let wall = HybridTime(milliseconds: milliseconds)
+        let ahead = max(issued, observed)
+        let least = max(
+            wall.advanced(byMilliseconds: window / 2), ahead.advanced(byMilliseconds: Self.tickRoom / 2))
+        guard ceiling < least else { return nil }
+        return max(wall.advanced(byMilliseconds: window), ahead.advanced(byMilliseconds: Self.tickRoom))
     }
+
+    /// Milliseconds, of 65,536 ticks each.
+    private static let tickRoom: UInt64 = 10
 
     /// `ceiling` is durable. A lower one than before changes nothing: reservations may finish out of order.
     public mutating func reserved(_ ceiling: HybridTime) {

@@ -7,13 +7,14 @@ final class StopSignals {
 
     init(_ clearUp: @escaping @Sendable () -> Void) {
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-            signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 clearUp()
                 _exit(128 + number)
             }
             source.resume()
+            // Only now: a signal that came in between would be heard by nobody.
+            signal(number, SIG_IGN)
             return source
         }
     }

@@ -23,7 +23,8 @@ struct JSONLogHandler: LogHandler {
             .merging(metadata) { _, later in later }
             .merging(event.metadata ?? [:]) { _, later in later }
         let line = Line(
-            time: Date().formatted(.iso8601.time(includingFractionalSeconds: true)), level: event.level.rawValue,
+            time: Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
+            level: event.level.rawValue,
             label: label, message: event.message.description, metadata: all.mapValues { "\($0)" })
         StandardStreams.note(line.text)
     }

@@ -49,6 +49,23 @@ struct ClusterTests {
         }
     }
 
+    @Test("a node that stopped cleanly goes on as the incarnation it was, one that was killed as a new one")
+    func incarnations() async throws {
+        try await Daemons.run([.lmdb, .lmdb, .lmdb]) { daemons in
+            let last = ClusterClient(endpoints: [daemons.endpoints[2]])
+            let first = try await last.status()
+            #expect(await daemons.cluster.end(2, with: SIGTERM) == .exited(0))
+            try await daemons.restart(2)
+            let second = try await last.status()
+            #expect(second.incarnation == first.incarnation && second.start == first.start + 1)
+            #expect(await daemons.cluster.end(2, with: SIGKILL) == .signalled(SIGKILL))
+            try await daemons.restart(2)
+            let third = try await last.status()
+            #expect(third.incarnation != second.incarnation && third.start > second.start)
+            try await last.shutdown()
+        }
+    }
+
     @Test("a load without keys of its own, and one that reads and writes, end without an error")
     func load() async throws {
         try await Daemons.run([.lmdb, .lmdb, .lmdb]) { daemons in

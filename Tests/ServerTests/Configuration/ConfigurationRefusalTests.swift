@@ -33,7 +33,7 @@ struct ConfigurationRefusalTests {
             (
                 "bucket_types: { a: { nval: 3 } }",
                 "1: bucket_types.a.nval: there is no such entry; allowed: store, n, r, w, pr, pw, dw, notfound_ok,"
-                    + " basic_quorum, allow_mult, last_write_wins"
+                    + " basic_quorum, allow_mult, last_write_wins, max_object_bytes, max_siblings, vector_limit"
             ),
         ])
     }

@@ -137,7 +137,8 @@ struct ConfigurationTests {
             "bucket_types.NAME.dw": "1", "bucket_types.NAME.notfound_ok": "false",
             "bucket_types.NAME.basic_quorum": "true", "bucket_types.NAME.allow_mult": "false",
             "bucket_types.NAME.last_write_wins": "true", "bucket_types.NAME.max_object_bytes": "100",
-            "bucket_types.NAME.max_siblings": "5", "bucket_types.NAME.vector_limit": "10", "log.level": "trace", "log.format": "json", "insecure": "true",
+            "bucket_types.NAME.max_siblings": "5", "bucket_types.NAME.vector_limit": "10", "log.level": "trace",
+            "log.format": "json", "insecure": "true",
         ]
         let yaml = "stores: { default: { engine: lmdb }, large: { engine: lmdb } }\nbucket_types: { my-type: }"
         let plain = try fixture.read(yaml)

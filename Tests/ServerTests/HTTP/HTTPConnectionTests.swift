@@ -167,7 +167,8 @@ struct HTTPConnectionTests {
             ("garbage\r\n\r\n", 400), ("GET / HTTP/9.9\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
             (
-                "PUT /buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\nzz",
+                "PUT /buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\nzz",
                 400
             ),
             (Request.plain("GET", "/ping", ["X-Long: " + String(repeating: "x", count: 5000)]), 431),

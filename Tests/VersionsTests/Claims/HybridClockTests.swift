@@ -87,9 +87,25 @@ struct HybridClockTests {
         clock.observe(far)
         #expect(clock.now(wall: 1_000_001) == near.next.next)
         let ceiling = try #require(clock.reservationNeeded(wall: 1_000_001))
-        #expect(ceiling == HybridTime(milliseconds: 1_060_000))
+        #expect(ceiling == HybridTime(milliseconds: 1_050_010), "room for ticks, not for another window")
         clock.reserved(ceiling)
         #expect(clock.now(wall: 1_000_002) == far.next)
+    }
+
+    @Test("a crash loop does not drive stamps further ahead of the wall clock than the window")
+    func crashLoop() throws {
+        var ceiling = HybridTime.zero
+        var wall: UInt64 = 1_700_000_000_000
+        for restart in 0..<1000 {
+            var clock = HybridClock(ceiling: ceiling)
+            ceiling = clock.reservationNeeded(wall: wall) ?? ceiling
+            clock.reserved(ceiling)
+            let issued = clock.now(wall: wall)
+            let stamp = try #require(issued, "restart \(restart): nothing left to issue")
+            #expect(stamp.milliseconds <= wall + HybridClock.defaultWindow + 10, "restart \(restart)")
+            #expect(HybridClock(ceiling: .zero).accepts(stamp, wall: wall))
+            wall += 20
+        }
     }
 
     @Test("stamps beyond the skew are refused, those of a peer that has just restarted are not")

@@ -46,7 +46,8 @@ public struct HTTPDoor: Service {
                 availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections)),
             onServerRunning: { channel in
                 guard let bound = channel.localAddress else { return }
-                logger.info("HTTP door open", metadata: ["address": "\(bound)"])
+                let shown = "\(bound.ipAddress ?? settings.host):\(bound.port ?? settings.port)"
+                logger.info("HTTP door open", metadata: ["address": "\(shown)"])
                 await onBound(bound)
             },
             eventLoopGroup: group, logger: quiet)

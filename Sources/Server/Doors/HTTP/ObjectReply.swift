@@ -34,7 +34,8 @@ struct ObjectReply {
         return one(sibling, isRead: true)
     }
 
-    /// After a write that was asked to return the body. The write stands, so whatever the client accepts, it is answered.
+    /// After a write that was asked to return the body. The write stands, so whatever the client accepts, it is
+    /// answered.
     func written() -> HTTPReply {
         let siblings = found.object.siblings
         return siblings.count == 1 ? one(siblings[0], isRead: false) : several(isRead: false)
