@@ -21,7 +21,7 @@ struct HTTPFailureTests {
             (.notEnoughReplies(.r, needed: 2, got: 1), 503, 503, "outcome-unknown"),
             (.timedOut(.pw, needed: 2, got: 1, milliseconds: 100), 503, 503, "outcome-unknown"),
             (.coordinatorLost("b"), 503, 503, "outcome-unknown"),
-            (.storage(.full), 503, 503, "outcome-unknown"),
+            (.storage(.full), 503, 503, "unavailable"),
         ]
         let door = try await OpenDoor.open()
         for (failure, getStatus, putStatus, kind) in cases {
