@@ -30,10 +30,10 @@ demo: build ## three daemons on three engines, one of them killed half-way
 bench: build ## a three-node cluster under load: puts and gets a second, CPU an operation
 	@exec $(ROTOR) bench cluster --start $(BENCH)
 
-# The tests of real daemons run by themselves: beside all others on two cores their daemons would be starved.
+# The tests of servers and daemons run one by one: beside all others on two cores they would be starved.
 test: lint-format ## lint and all tests (the tidy tests are among them)
-	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests $(TESTS)
-	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel --filter RotorTests
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests --skip ServerTests $(TESTS)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel --filter RotorTests --filter ServerTests
 
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages: a minute or two from nothing
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)

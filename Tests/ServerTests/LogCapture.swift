@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 /// Keeps what is logged, and lets a test wait for a line.
 final class LogCapture: Sendable {
     private struct Waiter {
+        let id: Int
         let text: String
         /// Such lines that do not count.
         var skipped: Int
@@ -13,6 +14,7 @@ final class LogCapture: Sendable {
     private struct State {
         var lines: [String] = []
         var waiters: [Waiter] = []
+        var lastWaiter = 0
     }
 
     private let state = NIOLockedValueBox(State())
@@ -22,18 +24,31 @@ final class LogCapture: Sendable {
     /// The number of lines that hold `text`.
     func count(of text: String) -> Int { lines.count { $0.contains(text) } }
 
-    /// The first line that holds `text`, of those after the first `skipped` such lines; waits until there is one.
+    /// The first line that holds `text`, of those after the first `skipped` such lines; waits until there is one. A
+    /// test that is cancelled, as its time is over, waits no longer and gets what is no line.
     @discardableResult
     func line(with text: String, after skipped: Int = 0) async -> String {
-        await withCheckedContinuation { continuation in
-            let found = state.withLockedValue { state -> String? in
-                let matching = state.lines.filter { $0.contains(text) }
-                if matching.count > skipped { return matching[skipped] }
-                state.waiters.append(
-                    Waiter(text: text, skipped: skipped - matching.count, continuation: continuation))
-                return nil
+        let id = state.withLockedValue { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let found = state.withLockedValue { state -> String? in
+                    let matching = state.lines.filter { $0.contains(text) }
+                    if matching.count > skipped { return matching[skipped] }
+                    if Task.isCancelled { return "cancelled" }
+                    state.waiters.append(
+                        Waiter(id: id, text: text, skipped: skipped - matching.count, continuation: continuation))
+                    return nil
+                }
+                if let found { continuation.resume(returning: found) }
             }
-            if let found { continuation.resume(returning: found) }
+        } onCancel: {
+            let waiter = state.withLockedValue { state in
+                state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
+            }
+            waiter?.continuation.resume(returning: "cancelled")
         }
     }
 

@@ -18,6 +18,8 @@ final class Peer: @unchecked Sendable {
     let address: NetworkAddress
     var link: PeerLink?
     var dial = Dial.idle
+    /// There was a link, or an attempt to make one that failed.
+    var isTried = false
     /// Dials that failed since the last link.
     var failures = 0
     /// Whether the log has been told that it cannot be reached.

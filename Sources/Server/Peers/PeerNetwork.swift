@@ -24,6 +24,8 @@ final class PeerNetwork: @unchecked Sendable {
     private var dirty: [PeerLink] = []
     private var strangerLines = LineLimiter(lines: 10, span: .seconds(10))
     private var unlinkedDrops = 0
+    /// For those who wait until each member was tried.
+    private var allTried: EventLoopPromise<Void>?
 
     init(
         loop: any EventLoop, identity: PeerIdentity, members: [PeerAddress], settings: PeerSettings,
@@ -74,10 +76,28 @@ final class PeerNetwork: @unchecked Sendable {
         for peer in peers.values.sorted(by: { $0.id < $1.id }) { dialLater(peer) }
     }
 
+    /// Done when each other member is linked or could not be reached at the first attempt, and in any case after
+    /// `limit`: a node that takes requests earlier would call members unreachable that it has not yet sought.
+    func tried(within limit: TimeAmount) -> EventLoopFuture<Void> {
+        loop.flatSubmit { [self] in
+            let promise = allTried ?? loop.makePromise(of: Void.self)
+            allTried = promise
+            let timer = loop.scheduleTask(in: limit) { promise.succeed() }
+            promise.futureResult.whenComplete { _ in timer.cancel() }
+            endTrialIfDone()
+            return promise.futureResult
+        }
+    }
+
+    private func endTrialIfDone() {
+        if isStopped || peers.values.allSatisfy(\.isTried) { allTried?.succeed() }
+    }
+
     /// Closes the listener and all connections; done when the last is closed.
     func stop() -> EventLoopFuture<Void> {
         loop.flatSubmit { [self] in
             isStopped = true
+            endTrialIfDone()
             var closing = listener.map { [$0.close()] } ?? []
             for link in strangers.values + peers.values.compactMap(\.link) + peers.values.compactMap(\.greeting) {
                 if let closed = link.closeFuture { closing.append(closed) }
@@ -127,6 +147,8 @@ final class PeerNetwork: @unchecked Sendable {
     private func dialFailed(_ peer: Peer, _ reason: String) {
         peer.dial = .idle
         peer.failures += 1
+        peer.isTried = true
+        endTrialIfDone()
         if !isStopped {
             // Members that are started together miss each other at first: that is no news.
             let isNews = peer.failures >= 5 && !peer.isReportedUnreachable
@@ -223,6 +245,8 @@ final class PeerNetwork: @unchecked Sendable {
         peer.isReportedUnreachable = false
         logger.info("link to \(peer.name) up", metadata: metadata(peer, link))
         receiver.batch { receiver.linkUp(peer.id) }
+        peer.isTried = true
+        endTrialIfDone()
     }
 
     func onEnded(_ link: PeerLink, _ phase: PeerLink.Phase, _ reason: String) {

@@ -158,9 +158,10 @@ final class RunningNode: Sendable {
         }
     }
 
-    /// Returns when the node may mint versions.
+    /// Returns when the node may mint versions, and has sought the other members.
     func ready() async throws {
         try await driver.ready().get()
+        try await network.tried(within: .seconds(1)).get()
         let record = try await driver.figures().get().record
         if record.start.incarnation != incarnation, service.memberCount > 1 {
             logger.warning("not confirmed as the latest start by the other members: goes on as a new incarnation")

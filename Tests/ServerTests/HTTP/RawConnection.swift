@@ -111,7 +111,12 @@ actor Inbox {
 
     private func more() async -> Bool {
         if isEnded { return false }
-        await withCheckedContinuation { waiter = $0 }
+        // A test that is cancelled, as its time is over, waits no longer.
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter = $0 }
+        } onCancel: {
+            Task { await end() }
+        }
         return true
     }
 

@@ -110,7 +110,14 @@ final class RawPeerConnection: Sendable {
     }
 
     /// All that came until the other side closed.
-    func untilClosed() async throws -> ByteBuffer { try await received.futureResult.get() }
+    func untilClosed() async throws -> ByteBuffer {
+        // A test that is cancelled, as its time is over, waits no longer.
+        try await withTaskCancellationHandler {
+            try await received.futureResult.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+    }
 
     /// The frames that came until the other side closed.
     func frames() async throws -> [(kind: PeerFrame.Kind, body: ByteBuffer)] {

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import Node
 import Placement
+import Synchronization
 import Versions
 
 @testable import Server
@@ -36,9 +37,13 @@ final class TestCluster {
         }
     }
 
+    /// Returns when all nodes are ready and all pairs are linked.
     func start() async throws {
         for node in nodes { try await node.start() }
         for node in nodes { try await node.running?.ready() }
+        for node in nodes {
+            for other in nodes where other !== node { await node.linked(to: other.name) }
+        }
     }
 
     func stop() async {
@@ -122,16 +127,18 @@ struct UnexpectedReply: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Ports that nothing listens at now, below those that the system gives to outgoing connections.
+private let givenPorts = Mutex<Set<Int>>([])
+
+/// Ports that nothing listens at now, below those that the system gives to outgoing connections. None is given twice:
+/// tests run side by side.
 func freePorts(_ count: Int) throws -> [Int] {
-    var descriptors: [Int32] = []
-    defer { for descriptor in descriptors { close(descriptor) } }
     var ports: [Int] = []
     for port in (20_000..<32_000).shuffled() where ports.count < count {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        descriptors.append(descriptor)
+        defer { close(descriptor) }
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
-        if address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) == 0 }) { ports.append(port) }
+        guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) == 0 }) else { continue }
+        if givenPorts.withLock({ $0.insert(port).inserted }) { ports.append(port) }
     }
     guard ports.count == count else { throw UnexpectedReply(description: "only \(ports.count) free ports") }
     return ports
