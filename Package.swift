@@ -7,6 +7,8 @@ let coreOnly = Context.environment["ROTOR_CORE"] != nil
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 
+let nioConcurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2")
 ]
@@ -21,7 +23,9 @@ var targets: [Target] = [
     .target(name: "Versions", dependencies: [nioCore]),
     .target(name: "Placement", dependencies: [nioCore]),
     .target(name: "Node", dependencies: ["Versions", "Placement", nioCore]),
-    .target(name: "Storage", dependencies: ["Node", "Engines", "Versions", "Placement", "CXXHash", nioCore]),
+    .target(
+        name: "Storage",
+        dependencies: ["Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, nioConcurrency]),
     .target(name: "Simulation", dependencies: ["Node", "Storage", "Engines", "Versions", "Placement", nioCore]),
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
@@ -33,6 +37,79 @@ var targets: [Target] = [
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Node"]),
     .testTarget(name: "TidyTests"),
 ]
+
+if !coreOnly {
+    let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
+    ]
+    targets += [
+        .target(
+            name: "RiakWire",
+            dependencies: [
+                "Versions", "Placement", nioCore, .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        .target(
+            name: "RotorClient",
+            dependencies: [
+                "RiakWire", "Versions", "Placement", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
+        .target(
+            name: "Server",
+            dependencies: [
+                "RiakWire", "Storage", "Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, logging,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .executableTarget(
+            name: "rotor",
+            dependencies: [
+                "Server", "RotorClient", "RiakWire", "Node", "Engines", "Versions", "Placement", nioCore,
+                nioConcurrency,
+                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, nioConcurrency,
+                logging,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .testTarget(
+            name: "RotorTests",
+            dependencies: [
+                "rotor", "RotorClient", "RiakWire", "Server", "Engines", "Node", "Placement", nioCore, nioConcurrency,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+    ]
+}
 
 // House rules for every target, in one place.
 for target in targets where target.type != .system {

@@ -23,7 +23,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// failed sync) and refuses every later commit.
     func commit(_ batch: WriteBatch, durability: Durability) throws(EngineError)
 
-    /// Visits the keys of `range` in ascending order, over one consistent snapshot, until `body` says ``ScanStep/stop``.
+    /// Visits the keys of `range` in ascending order, over one consistent snapshot, until `body` says
+    /// ``ScanStep/stop``.
     ///
     /// It fails with ``EngineError/Code/expired`` where so much was changed meanwhile that the snapshot cannot be kept.
     /// The bytes are valid during the call only. `body` must not call the engine, nor wait for a commit: LMDB's map

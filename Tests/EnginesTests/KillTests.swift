@@ -29,8 +29,7 @@ struct KillTests {
             // In the first milliseconds of its life, too: while it recovers from the kill before.
             let wanted = round % 5 == 4 ? 0 : Int.random(in: 1...80, using: &random)
             let child = try TortureChild(kind, store, durability)
-            let acknowledged = try child.kill(
-                after: wanted, microseconds: Int.random(in: 0...3_000, using: &random))
+            let acknowledged = try child.kill(after: wanted, commits: Double.random(in: 0...2, using: &random))
             let engine = try EngineFactory.open(kind, at: store)
             let found: Int
             do {
@@ -67,9 +66,10 @@ final class TortureChild {
         try process.run()
     }
 
-    /// Kills the child some time after its `count`th acknowledgement and gives back the last number it printed; 0 for
-    /// none.
-    func kill(after count: Int, microseconds: Int) throws -> Int {
+    /// Kills the child after its `count`th acknowledgement and the time of so many `commits` more, so that every moment
+    /// of a commit is hit as often, however fast the disk is. Gives back the last number it printed; 0 for none.
+    func kill(after count: Int, commits: Double) throws -> Int {
+        let begin = ContinuousClock.now
         var text = Data()
         while text.count(where: { $0 == UInt8(ascii: "\n") }) < count {
             let more = output.fileHandleForReading.availableData
@@ -80,7 +80,9 @@ final class TortureChild {
             }
             text += more
         }
-        let moment = ContinuousClock.now + .microseconds(microseconds)
+        // Without acknowledgements: in the first milliseconds of its life.
+        let commit = count == 0 ? .milliseconds(10) : (ContinuousClock.now - begin) / count
+        let moment = ContinuousClock.now + commit * commits
         while ContinuousClock.now < moment {}
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()

@@ -54,7 +54,7 @@ struct WriterThreadTests {
         #expect(full?.waiting == 3 && full?.capacity == 3 && full?.queue == "store" && full?.isStopped == false)
         #expect(full?.waitingBytes == 600 && full?.maximumBytes == 1_000)
         gate.open()
-        while thread.waiting > 0 { usleep(100) }
+        while thread.waiting > 0 { sched_yield() }
         gate.close()
         try thread.submit(5)
         gate.waitForArrival()

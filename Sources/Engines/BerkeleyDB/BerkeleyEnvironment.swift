@@ -1,7 +1,8 @@
 import CBDB
 import Glibc
 
-/// Owns a DB_ENV: the cache, log, locks and transactions of one folder. Closed by ``close()``, at the latest at the end.
+/// Owns a DB_ENV: the cache, log, locks and transactions of one folder. Closed by ``close()``, at the latest when it
+/// goes.
 final class BerkeleyEnvironment: @unchecked Sendable {
     // Unchecked: opened with DB_THREAD, "the DB_ENV handle [is] free-threaded"; `handle` goes away in close() only,
     // which the engine calls when nobody else is left.

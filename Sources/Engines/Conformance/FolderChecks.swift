@@ -150,6 +150,6 @@ private enum Damage: CaseIterable {
         guard descriptor >= 0 else { throw FileCalls.failure("damage", "open", path) }
         defer { close(descriptor) }
         let head = String(repeating: text, count: 20_000 / text.utf8.count)
-        try FileCalls.write(head, to: descriptor, path: path, operation: "damage")
+        try FileCalls.write(Array(head.utf8), to: descriptor, path: path, operation: "damage")
     }
 }

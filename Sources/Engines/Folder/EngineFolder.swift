@@ -7,17 +7,14 @@ import Glibc
 ///
 /// A new folder has `ENGINE.new` until ``completeCreation()``: a creation that a crash cut short is begun again, and
 /// from then on missing files are damage, never an empty store.
-public final class EngineFolder: @unchecked Sendable {
-    // Unchecked: the only mutable state, `lockDescriptor`, is used under `monitor`.
-
+public final class EngineFolder: Sendable {
     public let path: String
     public let kind: EngineKind
     /// True where this open made the folder: the engine creates its files. Otherwise they must be there.
     public let isNew: Bool
     public var dataPath: String { path + "/data" }
 
-    private let monitor = Monitor()
-    private var lockDescriptor: Int32
+    private let lock: FolderLock
 
     static let format = 1
     private static let newName = "ENGINE.new"
@@ -33,18 +30,8 @@ public final class EngineFolder: @unchecked Sendable {
         try FileCalls.makeDirectories(path, operation: operation)
         // Before the lock file is made: nothing may be added to a folder that is not ours.
         try Self.refuseStrangers(in: path, operation: operation)
-        let descriptor = try Self.lock(path + "/LOCK", operation: operation)
-        do throws(EngineError) {
-            isNew = try Self.claim(path: path, kind: kind, operation: operation)
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        lockDescriptor = descriptor
-    }
-
-    deinit {
-        release()
+        lock = try FolderLock(path: path + "/LOCK", operation: operation)
+        isNew = try Self.claim(path: path, kind: kind, operation: operation)
     }
 
     /// Tells that the engine's files are there and synced: the folder is a store from now on. Nothing to do for one
@@ -64,10 +51,7 @@ public final class EngineFolder: @unchecked Sendable {
 
     /// Gives the lock back. A second call does nothing.
     public func release() {
-        monitor.withLock {
-            if lockDescriptor >= 0 { close(lockDescriptor) }
-            lockDescriptor = -1
-        }
+        lock.release()
     }
 
     private static func refuseStrangers(in path: String, operation: String) throws(EngineError) {
@@ -101,32 +85,6 @@ public final class EngineFolder: @unchecked Sendable {
             "rotor-engine \(format)\n\(kind.rawValue)\n", to: path + "/" + newName, operation: operation)
         try FileCalls.makeDirectories(path + "/data", operation: operation)
         try FileCalls.syncDirectory(path, operation: operation)
-    }
-
-    private static func lock(_ path: String, operation: String) throws(EngineError) -> Int32 {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileCalls.failure(operation, "open", path) }
-        do throws(EngineError) {
-            // flock(2): locks belong to the open file description, so a second open in this process is refused too.
-            while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-                if errno == EINTR { continue }
-                guard errno == EWOULDBLOCK else { throw FileCalls.failure(operation, "flock", path) }
-                let holder = try FileCalls.read(path, limit: 32, operation: operation) ?? []
-                throw EngineError(
-                    .locked, operation: operation, call: "flock", number: Int(EWOULDBLOCK),
-                    detail: "in use by process \(processName(holder)); stop it, or give this one another folder")
-            }
-            guard ftruncate(descriptor, 0) == 0 else { throw FileCalls.failure(operation, "ftruncate", path) }
-            try FileCalls.write("\(getpid())\n", to: descriptor, path: path, operation: operation)
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        return descriptor
-    }
-
-    private static func processName(_ bytes: [UInt8]) -> String {
-        Int(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)).map(String.init) ?? "(not known)"
     }
 
     private static func check(

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The few calls to the file system that the folder rules need, each with the error that says what was asked.
-enum FileCalls {
-    static func makeDirectories(_ path: String, operation: String) throws(EngineError) {
+/// The few calls to the file system that folder rules need, each with the error that says what was asked.
+package enum FileCalls {
+    package static func makeDirectories(_ path: String, operation: String) throws(EngineError) {
         if mkdir(path, 0o755) == 0 {
             return try syncDirectory(parent(of: path), operation: operation)
         }
@@ -24,17 +24,17 @@ enum FileCalls {
         }
     }
 
-    static func isDirectory(_ path: String) -> Bool {
+    package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    static func exists(_ path: String) -> Bool {
+    package static func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
     }
 
     /// The names in a folder, sorted, without `.` and `..`.
-    static func names(in path: String, operation: String) throws(EngineError) -> [String] {
+    package static func names(in path: String, operation: String) throws(EngineError) -> [String] {
         guard let directory = opendir(path) else { throw failure(operation, "opendir", path) }
         defer { closedir(directory) }
         var names: [String] = []
@@ -51,7 +51,7 @@ enum FileCalls {
     }
 
     /// At most `limit` bytes of a file; nil where there is none.
-    static func read(_ path: String, limit: Int, operation: String) throws(EngineError) -> [UInt8]? {
+    package static func read(_ path: String, limit: Int, operation: String) throws(EngineError) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
@@ -72,17 +72,22 @@ enum FileCalls {
         return Array(bytes[..<filled])
     }
 
+    package static func write(_ text: String, to path: String, operation: String) throws(EngineError) {
+        try write(Array(text.utf8), to: path, operation: operation)
+    }
+
     /// Writes a whole file and syncs it, not its folder.
-    static func write(_ text: String, to path: String, operation: String) throws(EngineError) {
+    package static func write(_ bytes: [UInt8], to path: String, operation: String) throws(EngineError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure(operation, "open", path) }
         defer { close(descriptor) }
-        try write(text, to: descriptor, path: path, operation: operation)
+        try write(bytes, to: descriptor, path: path, operation: operation)
         guard fsync(descriptor) == 0 else { throw syncFailure(operation, path) }
     }
 
-    static func write(_ text: String, to descriptor: Int32, path: String, operation: String) throws(EngineError) {
-        let bytes = Array(text.utf8)
+    package static func write(
+        _ bytes: [UInt8], to descriptor: Int32, path: String, operation: String
+    ) throws(EngineError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -96,19 +101,19 @@ enum FileCalls {
 
     /// fsync(2): "Calling fsync() does not necessarily ensure that the entry in the directory containing the file has
     /// also reached disk. For that an explicit fsync() on a file descriptor for the directory is also needed."
-    static func syncDirectory(_ path: String, operation: String) throws(EngineError) {
+    package static func syncDirectory(_ path: String, operation: String) throws(EngineError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(operation, "open", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw syncFailure(operation, path) }
     }
 
-    static func rename(_ old: String, to new: String, operation: String) throws(EngineError) {
+    package static func rename(_ old: String, to new: String, operation: String) throws(EngineError) {
         guard Glibc.rename(old, new) == 0 else { throw failure(operation, "rename", old) }
     }
 
     /// Removes a file, or a folder with all that is in it. Links are removed, not followed.
-    static func removeTree(_ path: String, operation: String) throws(EngineError) {
+    package static func removeTree(_ path: String, operation: String) throws(EngineError) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
             if errno == ENOENT { return }
@@ -125,19 +130,19 @@ enum FileCalls {
     }
 
     /// Bytes; nil where there is no such file.
-    static func length(of path: String, operation: String) throws(EngineError) -> Int? {
+    package static func length(of path: String, operation: String) throws(EngineError) -> Int? {
         var status = stat()
         if stat(path, &status) == 0 { return Int(status.st_size) }
         if errno == ENOENT { return nil }
         throw failure(operation, "stat", path)
     }
 
-    static func setLength(of path: String, _ length: Int, operation: String) throws(EngineError) {
+    package static func setLength(of path: String, _ length: Int, operation: String) throws(EngineError) {
         guard truncate(path, off_t(length)) == 0 else { throw failure(operation, "truncate", path) }
     }
 
     /// The blocks that the files of a folder take, in bytes. A file that goes away meanwhile counts for nothing.
-    static func bytesOnDisk(in path: String, operation: String) throws(EngineError) -> Int {
+    package static func bytesOnDisk(in path: String, operation: String) throws(EngineError) -> Int {
         var bytes = 0
         for name in try names(in: path, operation: operation) {
             var status = stat()
@@ -150,13 +155,13 @@ enum FileCalls {
         return bytes
     }
 
-    static func parent(of path: String) -> String {
+    package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// The error of the call that has just failed, read from `errno`.
-    static func failure(_ operation: String, _ call: String, _ path: String) -> EngineError {
+    package static func failure(_ operation: String, _ call: String, _ path: String) -> EngineError {
         let number = errno
         let reason = String(cString: strerror(number))
         switch number {

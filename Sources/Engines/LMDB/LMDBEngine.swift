@@ -71,11 +71,7 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
 
     public func read(_ key: ByteBuffer, _ body: (UnsafeRawBufferPointer?) throws -> Void) throws {
         try readers.withReader("read") { reader in
-            let transaction = try reader.transaction("read")
-            try key.withUnsafeReadableBytes { key in
-                guard let value = try LMDBLookup.find(key, transaction, database) else { return try body(nil) }
-                try body(value)
-            }
+            try key.withUnsafeReadableBytes { key in try body(reader.find(key, in: database)) }
         }
     }
 

@@ -5,6 +5,7 @@ import CLMDB
 final class LMDBReader: SnapshotReader {
     private let handle: OpaquePointer
     private var hasSnapshot = true
+    private var room = LMDBKeyRoom()
 
     init(_ environment: OpaquePointer) throws(EngineError) {
         var begun: OpaquePointer?
@@ -31,5 +32,24 @@ final class LMDBReader: SnapshotReader {
         guard hasSnapshot else { return }
         mdb_txn_reset(handle)
         hasSnapshot = false
+    }
+
+    /// The value under `key`, valid as long as the snapshot; nil where there is none.
+    func find(
+        _ key: UnsafeRawBufferPointer, in database: MDB_dbi
+    ) throws(EngineError) -> UnsafeRawBufferPointer? {
+        let transaction = try transaction("read")
+        var node = LMDBLayout.root
+        var rest = key
+        var value = MDB_val()
+        while true {
+            let isDirectory = room.make(node, &rest)
+            var sought = room.key
+            let code = mdb_get(transaction, database, &sought, &value)
+            if code == MDB_NOTFOUND { return nil }
+            try LMDBFailure.check(code, "read", "mdb_get")
+            guard isDirectory else { return value.bytes }
+            node = try LMDBLayout.node(value)
+        }
     }
 }

@@ -43,7 +43,8 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
         bare.reserveCapacity(capacity)
     }
 
-    /// Lends a reader whose snapshot holds every commit that ended before this call. Where all are lent it waits for another read to end, never for a commit.
+    /// Lends a reader whose snapshot holds every commit that ended before this call. Where all are lent it waits for
+    /// another read to end, never for a commit.
     func withReader(_ operation: StaticString, _ body: (Reader) throws -> Void) throws {
         let slot = try take(operation)
         do {

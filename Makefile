@@ -1,0 +1,57 @@
+# Rotor's commands. `make run` and `make test` do all the set-up on a fresh Debian machine.
+
+SWIFT ?= swift
+# What `swift test` builds with, e.g. TEST_FLAGS="-c release -Xswiftc -enable-testing", and what it runs, e.g.
+# TESTS="--filter NodeTests".
+TEST_FLAGS ?=
+TESTS ?=
+# Passed on to `rotor bench cluster`, e.g. BENCH="--duration 10".
+BENCH ?=
+
+export SWIFT
+
+# An import that no target declares is an error: it would compile today and break in another build order.
+IMPORTS_DECLARED := --explicit-target-dependency-import-check error
+ROTOR := .build/release/rotor
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format bench test-core build clean prepare lint-format
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then run one node with its data in ./rotor-data
+	@cat scripts/first-steps.txt
+	@exec $(ROTOR) serve
+
+demo: build ## three daemons on three engines, one of them killed half-way
+	@exec $(ROTOR) demo
+
+bench: build ## a three-node cluster under load: puts and gets a second, CPU an operation
+	@exec $(ROTOR) bench cluster --start $(BENCH)
+
+# The tests of servers and daemons run one by one: beside all others on two cores they would be starved.
+test: lint-format ## lint and all tests (the tidy tests are among them)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests --skip ServerTests $(TESTS)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel --filter RotorTests --filter ServerTests
+
+test-core: lint-format ## the tests of what needs no HTTP and TLS packages: a minute or two from nothing
+	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)
+
+lint: lint-format ## source format, warnings as errors, and the tidy tests
+	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) --filter TidyTests
+
+lint-format: prepare
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+
+format: ## rewrite the sources in the house format
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+
+build: prepare ## build rotor in release mode
+	$(SWIFT) build -c release --product rotor
+
+prepare:
+	@scripts/prepare.sh
+
+clean: ## remove what was built; data folders stay
+	rm -rf .build .build-core

@@ -1,0 +1,102 @@
+public import NIOCore
+public import Versions
+
+/// What the node answers to a client request.
+public enum ClientReply: Sendable {
+    /// Among the siblings may be tombstones, never only those.
+    case found(FoundObject)
+    /// No object, or only tombstones: then with the sealed context that covers them.
+    case notFound(context: ByteBuffer?)
+    /// With the object as it is after the write, where that was asked for (`returnBody`).
+    case stored(FoundObject?)
+    case deleted
+    case failed(RequestFailure)
+}
+
+/// An object with all its siblings, and the sealed context that covers them.
+public struct FoundObject: Sendable {
+    public var object: VersionedObject
+    public var context: ByteBuffer
+
+    public init(object: VersionedObject, context: ByteBuffer) {
+        self.object = object
+        self.context = context
+    }
+}
+
+/// Why a request was not done, with the numbers. What a client can do about it is in ``consequence``.
+public enum RequestFailure: Error, Hashable, Sendable {
+    case unknownBucketType(String)
+    /// A name of `length` bytes; `limit` is the longest allowed, and empty names are not.
+    case badName(part: String, length: Int, limit: Int)
+    case objectTooLarge(bytes: Int, limit: Int)
+    /// More replies asked for than there are replicas.
+    case quorumAboveN(QuorumKind, asked: Int, n: Int)
+    /// A context that this cluster did not make for this key.
+    case contextRefused(String)
+    /// Known before anything was written.
+    case tooFewReachable(QuorumKind, needed: Int, reachable: Int)
+    /// The replicas that could still answer are too few. A write may be on `got` of them.
+    case notEnoughReplies(QuorumKind, needed: Int, got: Int)
+    case timedOut(QuorumKind, needed: Int, got: Int, milliseconds: Int)
+    /// The coordinator that the request was forwarded to was lost before it answered.
+    case coordinatorLost(String)
+    /// The coordinator's own store, before a version was minted: nothing was written.
+    case storage(StorageFailure)
+    /// The node has started, but does not know yet whether it may mint versions.
+    case notReady
+    case overloaded(waiting: Int, limit: Int)
+}
+
+extension RequestFailure {
+    public enum Consequence: Sendable {
+        /// The request itself is at fault: nothing was done, and the same request fails again.
+        case refused
+        /// Nothing was written; the same request may succeed later or at another node.
+        case unavailable
+        /// A write may or may not have happened, and may show up later.
+        case outcomeUnknown
+    }
+
+    /// For a write; a read that fails has no outcome, so `outcomeUnknown` means `unavailable` there.
+    public var consequence: Consequence {
+        switch self {
+        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused: .refused
+        case .tooFewReachable, .notReady, .overloaded: .unavailable
+        case .storage(let failure): failure.isRefusal ? .refused : .unavailable
+        case .notEnoughReplies, .timedOut, .coordinatorLost: .outcomeUnknown
+        }
+    }
+}
+
+extension RequestFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unknownBucketType(let name):
+            "no bucket type named '\(name)': create it in the configuration's bucket_types"
+        case .badName(let part, let length, let limit):
+            length == 0 ? "\(part) cannot be zero-length" : "\(part) of \(length) bytes: at most \(limit) are allowed"
+        case .objectTooLarge(let bytes, let limit):
+            "object of \(bytes) bytes: at most \(limit) are allowed"
+        case .quorumAboveN(let kind, let asked, let n):
+            "\(kind.rawValue)=\(asked) is more than the \(n) replicas of the bucket type"
+        case .contextRefused(let why):
+            "context refused: \(why); use the context of a get of the same key in this cluster"
+        case .tooFewReachable(let kind, let needed, let reachable):
+            "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable);"
+                + " nothing was written"
+        case .notEnoughReplies(let kind, let needed, let got):
+            "\(kind.rawValue.uppercased())-value unsatisfied: needed \(needed), got \(got)"
+        case .timedOut(let kind, let needed, let got, let milliseconds):
+            "request timed out after \(milliseconds) ms: \(kind.rawValue) needed \(needed), got \(got)"
+        case .coordinatorLost(let name):
+            "the connection to coordinator \(name) was lost before it answered"
+        case .storage(let failure):
+            failure.description
+        case .notReady:
+            "the node is starting: its peers have not confirmed its start yet; ask another node or try again"
+        case .overloaded(let waiting, let limit):
+            "overload: \(waiting) requests are waiting, the limit is \(limit); try again later"
+        }
+    }
+}

@@ -1,0 +1,101 @@
+public import NIOCore
+public import Placement
+public import Versions
+
+/// The driver's name for a client request that it waits for. Unique among the requests in flight.
+public struct RequestID: RawRepresentable, Hashable, Sendable {
+    public var rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// What a client asks of the node. An absent option means: as the bucket type says.
+public enum ClientRequest: Sendable {
+    case get(GetRequest)
+    case put(PutRequest)
+    case delete(DeleteRequest)
+
+    public var key: ObjectKey {
+        switch self {
+        case .get(let get): get.key
+        case .put(let put): put.key
+        case .delete(let delete): delete.key
+        }
+    }
+
+    public var timeoutMilliseconds: Int? {
+        get {
+            switch self {
+            case .get(let get): get.timeoutMilliseconds
+            case .put(let put): put.timeoutMilliseconds
+            case .delete(let delete): delete.timeoutMilliseconds
+            }
+        }
+        set {
+            switch self {
+            case .get(var get):
+                get.timeoutMilliseconds = newValue
+                self = .get(get)
+            case .put(var put):
+                put.timeoutMilliseconds = newValue
+                self = .put(put)
+            case .delete(var delete):
+                delete.timeoutMilliseconds = newValue
+                self = .delete(delete)
+            }
+        }
+    }
+}
+
+public struct GetRequest: Sendable {
+    public var key: ObjectKey
+    public var r: Quorum?
+    public var pr: Quorum?
+    /// Answer "not found" as soon as a quorum of replicas has none, instead of waiting for R copies.
+    public var basicQuorum: Bool?
+    /// Whether a replica without the object counts towards R.
+    public var notFoundOK: Bool?
+    public var timeoutMilliseconds: Int?
+
+    public init(key: ObjectKey) {
+        self.key = key
+    }
+}
+
+public struct PutRequest: Sendable {
+    public var key: ObjectKey
+    public var content: Content
+    /// The sealed context of an earlier get; nil for a write that has seen nothing.
+    public var context: ByteBuffer?
+    public var w: Quorum?
+    public var pw: Quorum?
+    public var dw: Quorum?
+    /// Answer with the object as the coordinator holds it after the write.
+    public var returnBody = false
+    public var timeoutMilliseconds: Int?
+
+    public init(key: ObjectKey, content: Content, context: ByteBuffer? = nil) {
+        self.key = key
+        self.content = content
+        self.context = context
+    }
+}
+
+public struct DeleteRequest: Sendable {
+    public var key: ObjectKey
+    /// The sealed context of what is to be deleted; nil: the coordinator reads first and deletes what it saw.
+    public var context: ByteBuffer?
+    public var r: Quorum?
+    public var pr: Quorum?
+    public var w: Quorum?
+    public var pw: Quorum?
+    public var dw: Quorum?
+    public var timeoutMilliseconds: Int?
+
+    public init(key: ObjectKey, context: ByteBuffer? = nil) {
+        self.key = key
+        self.context = context
+    }
+}

@@ -1,0 +1,107 @@
+public import Placement
+public import Versions
+
+/// The node's name for a storage operation that it waits for.
+public struct StorageToken: RawRepresentable, Hashable, Sendable {
+    public var rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// One operation on one key of one store: data, carried out by the object store in the store's writer order, each
+/// operation seeing the ones before it.
+public struct StorageRequest: Sendable {
+    public var token: StorageToken
+    /// Index into the stores that the node was made with.
+    public var store: Int
+    public var partition: Int
+    public var key: ObjectKey
+    public var operation: StorageOperation
+
+    public init(token: StorageToken, store: Int, partition: Int, key: ObjectKey, operation: StorageOperation) {
+        self.token = token
+        self.store = store
+        self.partition = partition
+        self.key = key
+        self.operation = operation
+    }
+}
+
+public enum StorageOperation: Sendable {
+    /// Ends with ``StorageCompletion/read(_:_:)``.
+    case read
+    /// Makes a new version on top of what the store holds: ``StorageCompletion/minted(_:_:)`` as soon as the version
+    /// stands in writer order, then ``StorageCompletion/written(_:_:)`` once it is as durable as asked.
+    ///
+    /// The version may go to other replicas in between: a node that loses it in a crash comes back as a new
+    /// incarnation, so its dot is never minted again.
+    case mint(Mint, by: Minter, durable: Bool)
+    /// Merges a replica's version in: ``StorageCompletion/written(_:_:)``.
+    case merge(VersionedObject, ConflictPolicy, durable: Bool)
+}
+
+/// Who mints: the actor's node and incarnation. The birth is the store's to choose (design: an actor is continued
+/// only by the node's own, marked record).
+public struct Minter: Hashable, Sendable {
+    public var node: UInt64
+    public var incarnation: UInt64
+
+    public init(node: UInt64, incarnation: UInt64) {
+        self.node = node
+        self.incarnation = incarnation
+    }
+}
+
+public enum StorageCompletion: Sendable {
+    case read(StorageToken, VersionedObject?)
+    case minted(StorageToken, VersionedObject)
+    /// The write stands. `durable` says whether it was synced.
+    case written(StorageToken, durable: Bool)
+    /// Nothing was written, or, after `minted`, nothing that will stay.
+    case failed(StorageToken, StorageFailure)
+
+    public var token: StorageToken {
+        switch self {
+        case .read(let token, _), .minted(let token, _), .written(let token, _), .failed(let token, _): token
+        }
+    }
+}
+
+/// Why a store did not do what was asked. Never turned into "not found" or success.
+public enum StorageFailure: Error, Hashable, Sendable {
+    /// The record's checksum or structure is wrong.
+    case damaged
+    /// No space left; reads go on.
+    case full
+    /// The store ended after a failed sync or an I/O error.
+    case ended(String)
+    case failed(String)
+    /// The object is larger than the engine takes.
+    case tooLarge(bytes: Int, limit: Int)
+    case tooManySiblings(count: Int, limit: Int)
+    case overloaded
+
+    var isRefusal: Bool {
+        switch self {
+        case .tooLarge, .tooManySiblings: true
+        case .damaged, .full, .ended, .failed, .overloaded: false
+        }
+    }
+}
+
+extension StorageFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .damaged: "the stored record is damaged"
+        case .full: "the store is full: free space on its disk"
+        case .ended(let why): "the store has ended: \(why)"
+        case .failed(let why): "the store failed: \(why)"
+        case .tooLarge(let bytes, let limit): "object of \(bytes) bytes with its siblings: the store takes \(limit)"
+        case .tooManySiblings(let count, let limit):
+            "\(count) siblings: at most \(limit) are allowed; read the object, merge them and write it back"
+        case .overloaded: "the store's queue is full"
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Placement
+
+/// Keeps truth 4 over restarts: a node continues the actors of its last incarnation only when a majority of its peers
+/// has durably remembered this start, and none knows a later one.
+///
+/// Two starts that both continue an incarnation were each confirmed by a majority of the other members, so some peer
+/// was asked by both, and tells the one that runs on an old copy of the data. That node, and one that is not
+/// confirmed in time, goes on as a new incarnation; its lower half is random, so that needs nobody's consent.
+struct StartRegistry {
+    private enum State {
+        case awaiting(confirmedBy: [MemberID])
+        case renewing(revision: UInt64)
+        case ready
+    }
+
+    private struct PendingConfirmation {
+        var revision: UInt64
+        var member: MemberID
+        var start: StartRecord
+    }
+
+    private var state: State
+    /// A majority of the other members.
+    private let needed: Int
+    /// When the node stops waiting for confirmations.
+    private let deadline: Instant
+    private var pendingConfirmations: [PendingConfirmation] = []
+    /// Times the node had to take a new incarnation because a peer knew a later start.
+    private(set) var conflicts = 0
+
+    /// - Parameters:
+    ///   - continues: The incarnation is that of the previous start.
+    ///   - others: How many other members there are. With none, nobody could tell a node that runs on an old copy.
+    init(continues: Bool, others: Int, deadline: Instant) {
+        needed = others == 0 ? 0 : others / 2 + 1
+        self.deadline = deadline
+        state = continues ? .awaiting(confirmedBy: []) : .ready
+    }
+
+    /// Without peers there is nobody to wait for: the node goes on as a new incarnation at once.
+    mutating func onStart(keeper: inout RecordKeeper, into queue: inout EffectQueue) {
+        guard case .awaiting = state, needed == 0 else { return }
+        renew(after: keeper.record.start, keeper: &keeper, into: &queue)
+    }
+
+    /// When ``onTick(_:keeper:into:)`` has something to do; nil while nothing but a disk is waited for.
+    var nextDeadline: Instant? {
+        if case .awaiting = state { deadline } else { nil }
+    }
+
+    /// Whether this node may mint versions.
+    var isReady: Bool {
+        if case .ready = state { true } else { false }
+    }
+
+    func onLinkUp(_ peer: MemberID, keeper: RecordKeeper, into queue: inout EffectQueue) {
+        queue.emit(.send(.startAnnounced(keeper.record.start), to: peer))
+    }
+
+    mutating func onAnnounced(
+        _ start: StartRecord, by peer: MemberID, keeper: inout RecordKeeper, into queue: inout EffectQueue
+    ) {
+        if let known = keeper.record.start(of: peer), known != start, !(known.number < start.number) {
+            queue.emit(.send(.startConflict(known), to: peer))
+            return
+        }
+        var revision = keeper.record.revision
+        if keeper.record.start(of: peer) != start {
+            revision = keeper.change(&queue) { $0.remember(start, of: peer) }
+        }
+        if revision <= keeper.persisted {
+            queue.emit(.send(.startConfirmed(start), to: peer))
+        } else {
+            pendingConfirmations.append(PendingConfirmation(revision: revision, member: peer, start: start))
+        }
+    }
+
+    mutating func onConfirmed(_ start: StartRecord, by peer: MemberID, keeper: RecordKeeper) {
+        guard case .awaiting(var confirmedBy) = state, start == keeper.record.start, !confirmedBy.contains(peer) else {
+            return
+        }
+        confirmedBy.append(peer)
+        state = confirmedBy.count >= needed ? .ready : .awaiting(confirmedBy: confirmedBy)
+    }
+
+    /// `known` is a start of this node that this node does not know of.
+    mutating func onConflict(_ known: StartRecord, keeper: inout RecordKeeper, into queue: inout EffectQueue) {
+        let own = keeper.record.start
+        guard known.number > own.number || (known.number == own.number && known.session != own.session) else { return }
+        conflicts += 1
+        renew(after: known, keeper: &keeper, into: &queue)
+    }
+
+    mutating func onTick(_ now: Instant, keeper: inout RecordKeeper, into queue: inout EffectQueue) {
+        guard case .awaiting = state, deadline <= now else { return }
+        renew(after: keeper.record.start, keeper: &keeper, into: &queue)
+    }
+
+    /// - Parameter linked: Peers that can be reached now: they are told of a renewed start.
+    mutating func onPersisted(keeper: RecordKeeper, linked: [MemberID], into queue: inout EffectQueue) {
+        var waiting: [PendingConfirmation] = []
+        for confirmation in pendingConfirmations {
+            if confirmation.revision <= keeper.persisted {
+                queue.emit(.send(.startConfirmed(confirmation.start), to: confirmation.member))
+            } else {
+                waiting.append(confirmation)
+            }
+        }
+        pendingConfirmations = waiting
+        if case .renewing(let revision) = state, revision <= keeper.persisted {
+            state = .ready
+            for peer in linked {
+                onLinkUp(peer, keeper: keeper, into: &queue)
+            }
+        }
+    }
+
+    private mutating func renew(
+        after known: StartRecord, keeper: inout RecordKeeper, into queue: inout EffectQueue
+    ) {
+        let revision = keeper.change(&queue) { record in
+            record.start.number = max(known.number, record.start.number) + 1
+            let previous = max(known.incarnation, record.start.incarnation)
+            record.start.incarnation = NodeRecord.incarnation(after: previous, random: record.start.session)
+        }
+        state = .renewing(revision: revision)
+    }
+}

@@ -1,0 +1,34 @@
+public import Placement
+public import Versions
+
+/// What a node is made with.
+public struct NodeSettings: Sendable {
+    public var map: ClusterMap
+    public var bucketTypes: BucketTypes
+    /// Key of the keyed hash in contexts, the same on all nodes of the cluster.
+    public var contextKey: ContextKey
+    /// For requests that state none.
+    public var timeoutMilliseconds = 10_000
+    /// How long a get waits for the replicas it asked before it asks another.
+    public var hedgeMilliseconds = 30
+    /// How long a get that has answered waits for late replies, to repair what they show.
+    public var lateReplyMilliseconds = 500
+    /// How long a start waits for its peers' confirmation before it goes on as a new incarnation.
+    public var startConfirmationMilliseconds = 2_000
+    /// No request waits longer, whatever it states.
+    public var maximumTimeoutMilliseconds = 600_000
+    /// Requests coordinated at a time; more are refused as overload.
+    public var maximumRequests = 16_384
+    /// Storage operations done for other coordinators at a time.
+    public var maximumReplicaOperations = 65_536
+    /// Of names, in bytes. With all of them escaped, a record's key still fits the engines' limit.
+    public var maximumTypeLength = 255
+    public var maximumBucketLength = 512
+    public var maximumKeyLength = 2_048
+
+    public init(map: ClusterMap, bucketTypes: BucketTypes, contextKey: ContextKey) {
+        self.map = map
+        self.bucketTypes = bucketTypes
+        self.contextKey = contextKey
+    }
+}

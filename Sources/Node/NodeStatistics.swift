@@ -1,0 +1,32 @@
+/// What a node has done since it started.
+public struct NodeStatistics: Sendable, Equatable {
+    public var gets = 0
+    public var puts = 0
+    public var deletes = 0
+    /// Requests that ended with a failure, by what their client could conclude.
+    public var refused = 0
+    public var unavailable = 0
+    public var outcomesUnknown = 0
+    /// Gets that returned one version, two, three, and four or more (Dynamo §6.3).
+    public var versionsReturned = [0, 0, 0, 0]
+    public var forwards = 0
+    public var repeatedForwards = 0
+    public var hedges = 0
+    public var readRepairs = 0
+    /// Replicas' versions refused because of their stamp.
+    public var stampsRefused = 0
+    /// Entries dropped from version vectors (Dynamo §4.4).
+    public var truncatedEntries = 0
+    /// Peers that knew a later start of this node than it did itself.
+    public var startConflicts = 0
+
+    public init() {}
+
+    mutating func count(_ failure: RequestFailure) {
+        switch failure.consequence {
+        case .refused: refused += 1
+        case .unavailable: unavailable += 1
+        case .outcomeUnknown: outcomesUnknown += 1
+        }
+    }
+}

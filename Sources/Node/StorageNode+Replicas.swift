@@ -1,0 +1,80 @@
+import Placement
+import Versions
+
+/// What this node does as a replica, for coordinators elsewhere.
+extension StorageNode {
+    mutating func onFetch(_ fetch: Fetch, from sender: MemberID, _ queue: inout EffectQueue) {
+        do throws(ReplicaFailure) {
+            let bucketType = try admit(fetch.key)
+            emit(.read, of: fetch.key, bucketType, for: .fetch(for: sender, fetch.correlation), &queue)
+        } catch {
+            let fetched = Fetched(correlation: fetch.correlation, result: .failure(error))
+            queue.emit(.send(.fetched(fetched), to: sender))
+        }
+    }
+
+    mutating func onReplicate(
+        _ replicate: Replicate, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        do throws(ReplicaFailure) {
+            let bucketType = try admit(replicate.key)
+            let stamp = replicate.object.siblings.map(\.stamp).max() ?? .zero
+            guard clock.accepts(stamp, wall: now.wall) else {
+                statistics.stampsRefused += 1
+                throw .stampAhead(milliseconds: stamp.milliseconds - now.wall)
+            }
+            clock.observe(stamp)
+            let policy = settings.bucketTypes[bucketType].policy
+            emit(
+                .merge(replicate.object, policy, durable: replicate.durable), of: replicate.key, bucketType,
+                for: .merge(for: sender, replicate.correlation), &queue)
+        } catch {
+            let replicated = Replicated(correlation: replicate.correlation, result: .failure(error))
+            queue.emit(.send(.replicated(replicated), to: sender))
+        }
+    }
+
+    private func admit(_ key: ObjectKey) throws(ReplicaFailure) -> Int {
+        guard replicaOperations.count < settings.maximumReplicaOperations else { throw .storage(.overloaded) }
+        guard let bucketType = settings.bucketTypes.position(named: key.type) else { throw .unknownBucketType }
+        return bucketType
+    }
+
+    private mutating func emit(
+        _ operation: StorageOperation, of key: ObjectKey, _ bucketType: Int, for purpose: ReplicaOperation,
+        _ queue: inout EffectQueue
+    ) {
+        let token = StorageToken(rawValue: replicaOperations.insert(purpose))
+        queue.emit(
+            .storage(
+                StorageRequest(
+                    token: token, store: settings.bucketTypes.store(of: bucketType),
+                    partition: settings.map.partition(of: key), key: key, operation: operation)))
+    }
+
+    mutating func onReplicaOperation(_ completion: StorageCompletion, _ queue: inout EffectQueue) {
+        let token = completion.token.rawValue
+        guard let operation = replicaOperations[token] else { return }
+        replicaOperations.remove(token)
+        switch operation {
+        case .repair: break
+        case .fetch(let coordinator, let correlation):
+            let result: Result<VersionedObject?, ReplicaFailure> =
+                switch completion {
+                case .read(_, let object): .success(object)
+                case .failed(_, let failure): .failure(.storage(failure))
+                case .minted, .written: .failure(.storage(.failed("a read ended as a write")))
+                }
+            queue.emit(.send(.fetched(Fetched(correlation: correlation, result: result)), to: coordinator))
+        case .merge(let coordinator, let correlation):
+            guard correlation != 0 else { return }
+            let result: Result<Bool, ReplicaFailure> =
+                switch completion {
+                case .written(_, let durable): .success(durable)
+                case .failed(_, let failure): .failure(.storage(failure))
+                case .read, .minted: .failure(.storage(.failed("a merge ended as a read")))
+                }
+            queue.emit(.send(.replicated(Replicated(correlation: correlation, result: result)), to: coordinator))
+        }
+    }
+}

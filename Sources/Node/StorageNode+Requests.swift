@@ -1,0 +1,183 @@
+import NIOCore
+import Placement
+import Versions
+
+/// From a client's request to the node that coordinates it.
+extension StorageNode {
+    mutating func onRequest(_ id: RequestID, _ request: ClientRequest, _ now: Time, _ queue: inout EffectQueue) {
+        let origin = RequestOrigin.client(id)
+        guard requestsInFlight < settings.maximumRequests else {
+            fail(origin, .overloaded(waiting: requestsInFlight, limit: settings.maximumRequests), &queue)
+            return
+        }
+        do throws(RequestFailure) {
+            let bucketType = try accept(request.key)
+            switch request {
+            case .get(let get):
+                statistics.gets += 1
+                try startGet(get, bucketType, for: .client(id), now, &queue)
+            case .put(let put):
+                statistics.puts += 1
+                try route(request, bucketType, context: put.context, id, now, &queue)
+            case .delete(let delete):
+                statistics.deletes += 1
+                try route(request, bucketType, context: delete.context, id, now, &queue)
+            }
+        } catch {
+            fail(origin, error, &queue)
+        }
+    }
+
+    /// Checks the names and finds the bucket type.
+    func accept(_ key: ObjectKey) throws(RequestFailure) -> Int {
+        let lengths = [
+            ("Type", key.type.readableBytes, settings.maximumTypeLength),
+            ("Bucket", key.bucket.readableBytes, settings.maximumBucketLength),
+            ("Key", key.key.readableBytes, settings.maximumKeyLength),
+        ]
+        for (part, length, limit) in lengths where length == 0 || length > limit {
+            throw .badName(part: part, length: length, limit: limit)
+        }
+        guard let position = settings.bucketTypes.position(named: key.type) else {
+            throw .unknownBucketType(String(buffer: key.type))
+        }
+        return position
+    }
+
+    /// How many replicas a type has in the cluster as it is: fewer members than N count as N.
+    func replicaCount(_ type: BucketType) -> Int { min(type.n, settings.map.table.replicas) }
+
+    func holders(_ partition: Int, _ type: BucketType) -> [MemberID] {
+        Array(settings.map.holders(of: partition, n: type.n))
+    }
+
+    /// Chooses a write's coordinator (Dynamo §4.5, §6.4): the holder that answered the preceding get fastest, or this
+    /// node where it is a holder itself, or the first holder that can be reached.
+    private mutating func route(
+        _ request: ClientRequest, _ bucketType: Int, context sealed: ByteBuffer?, _ id: RequestID, _ now: Time,
+        _ queue: inout EffectQueue
+    ) throws(RequestFailure) {
+        let type = settings.bucketTypes[bucketType]
+        let holders = holders(settings.map.partition(of: request.key), type)
+        let context = try open(sealed, request.key)
+        if let fastest = context?.fastest.map(MemberID.init(rawValue:)), fastest != me, holders.contains(fastest),
+            canForward(to: fastest)
+        {
+            forward(request, to: fastest, id, now, &queue)
+        } else if holders.contains(me), isReady {
+            try coordinate(request, bucketType, context, .client(id), now, &queue)
+        } else if let holder = holders.first(where: { $0 != me && canForward(to: $0) }) {
+            forward(request, to: holder, id, now, &queue)
+        } else if holders.contains(me) || holders.contains(where: { peers.canReach($0) }) {
+            throw .notReady
+        } else {
+            throw .tooFewReachable(.w, needed: type.w.resolved(for: holders.count), reachable: 0)
+        }
+    }
+
+    func open(_ sealed: ByteBuffer?, _ key: ObjectKey) throws(RequestFailure) -> Context? {
+        guard let sealed, sealed.readableBytes > 0 else { return nil }
+        do throws(ContextError) {
+            return try Context.opened(sealed, with: settings.contextKey, boundTo: key.canonicalBytes)
+        } catch {
+            throw .contextRefused("\(error)")
+        }
+    }
+
+    func seal(_ context: Context, _ key: ObjectKey) -> ByteBuffer {
+        context.sealed(with: settings.contextKey, boundTo: key.canonicalBytes)
+    }
+
+    /// A forward names the receiver's start, which the receiver announces as soon as the link is up.
+    private func canForward(to member: MemberID) -> Bool {
+        peers.canReach(member) && keeper.record.start(of: member) != nil
+    }
+
+    private mutating func forward(
+        _ request: ClientRequest, to coordinator: MemberID, _ id: RequestID, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        guard let index = peers.index(of: coordinator), let receiver = keeper.record.start(of: coordinator) else {
+            return
+        }
+        statistics.forwards += 1
+        forwardSequences[index] += 1
+        let milliseconds = timeout(request.timeoutMilliseconds)
+        let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
+        let correlation = forwards.insert(
+            ForwardedRequest(
+                client: id, coordinator: coordinator, timeoutMilliseconds: milliseconds, deadline: deadline))
+        watch(correlation, until: deadline, now)
+        var bounded = request
+        bounded.timeoutMilliseconds = milliseconds
+        let forward = Forward(
+            correlation: correlation, start: keeper.record.start.number, sequence: forwardSequences[index],
+            receiver: receiver.session, request: bounded)
+        queue.emit(.send(.forward(forward), to: coordinator))
+    }
+
+    /// This node was chosen to coordinate a write. It does not forward again: that could go in circles.
+    mutating func onForward(_ forward: Forward, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue) {
+        guard let index = peers.index(of: sender) else { return }
+        let origin = RequestOrigin.peer(sender, forward.correlation)
+        guard forward.receiver == keeper.record.start.session else {
+            let name = settings.map.member(me)?.name ?? "\(me)"
+            fail(origin, .coordinatorLost(name), &queue)
+            return
+        }
+        guard forwardWindows[index].accepts(start: forward.start, sequence: forward.sequence) else {
+            statistics.repeatedForwards += 1
+            return
+        }
+        guard requestsInFlight < settings.maximumRequests else {
+            fail(origin, .overloaded(waiting: requestsInFlight, limit: settings.maximumRequests), &queue)
+            return
+        }
+        do throws(RequestFailure) {
+            let bucketType = try accept(forward.request.key)
+            guard isReady else { throw .notReady }
+            let sealed: ByteBuffer? =
+                switch forward.request {
+                case .put(let put): put.context
+                case .delete(let delete): delete.context
+                case .get: nil
+                }
+            let context = try open(sealed, forward.request.key)
+            try coordinate(forward.request, bucketType, context, origin, now, &queue)
+        } catch {
+            fail(origin, error, &queue)
+        }
+    }
+
+    mutating func onForwarded(_ forwarded: Forwarded, from sender: MemberID, _ queue: inout EffectQueue) {
+        guard let request = forwards[forwarded.correlation], request.coordinator == sender else { return }
+        forwards.remove(forwarded.correlation)
+        if case .failed(let failure) = forwarded.reply { statistics.count(failure) }
+        queue.emit(.reply(request.client, forwarded.reply))
+    }
+
+    mutating func onForwardDeadline(_ correlation: Correlation, _ now: Time, _ queue: inout EffectQueue) {
+        guard let request = forwards[correlation] else { return }
+        guard request.deadline <= now.monotonic else {
+            deadlines.insert(correlation, at: request.deadline)
+            return
+        }
+        forwards.remove(correlation)
+        let failure = RequestFailure.timedOut(.w, needed: 1, got: 0, milliseconds: request.timeoutMilliseconds)
+        fail(.client(request.client), failure, &queue)
+    }
+
+    /// Milliseconds that a request may take.
+    func timeout(_ asked: Int?) -> Int {
+        min(max(1, asked ?? settings.timeoutMilliseconds), settings.maximumTimeoutMilliseconds)
+    }
+
+    /// Looks at a request again at its deadline. Nearly all are over long before, so a first look a little later keeps
+    /// the queue as short as the requests of that little while.
+    func firstLook(until deadline: Instant, _ now: Time) -> Instant {
+        min(deadline, now.monotonic.advanced(byMilliseconds: 250))
+    }
+
+    mutating func watch(_ correlation: Correlation, until deadline: Instant, _ now: Time) {
+        deadlines.insert(correlation, at: firstLook(until: deadline, now))
+    }
+}

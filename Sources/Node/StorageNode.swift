@@ -1,0 +1,174 @@
+public import Placement
+import Versions
+
+/// One node of the ring as a state machine (Dynamo §5): events in, effects out. It has no thread, clock, socket, disk
+/// or random source; the server and the simulator drive the same code.
+///
+/// The driver hands in one event at a time with its time, then carries out every effect of the queue in order, and
+/// hands in ``Event/tick`` when ``nextDeadline`` has come. It starts with ``start(_:into:)``.
+public struct StorageNode: ~Copyable {
+    let settings: NodeSettings
+    let me: MemberID
+    var peers: PeerTable
+    var keeper: RecordKeeper
+    var starts: StartRegistry
+    var clock: HybridClock
+    /// The clock's ceiling that is being made durable.
+    var reservation: (revision: UInt64, ceiling: HybridTime)?
+    var gets: RequestTable<GetCoordination>
+    var puts: RequestTable<PutCoordination>
+    var forwards: RequestTable<ForwardedRequest>
+    var replicaOperations: RequestTable<ReplicaOperation>
+    var deadlines = DeadlineQueue()
+    /// By member index: numbers of what was forwarded to it, and what it forwarded here.
+    var forwardSequences: [UInt64]
+    var forwardWindows: [ForwardWindow]
+    public internal(set) var statistics = NodeStatistics()
+
+    /// - Parameters:
+    ///   - record: As ``NodeRecord/started(stoppedCleanly:random:)`` made it, already durable.
+    ///   - continuesIncarnation: Whether its incarnation is that of the start before.
+    public init(
+        settings: NodeSettings, record: NodeRecord, continuesIncarnation: Bool, now: Time
+    ) {
+        self.settings = settings
+        me = record.member
+        peers = PeerTable(members: settings.map.members.map(\.id), me: record.member)
+        keeper = RecordKeeper(record: record)
+        starts = StartRegistry(
+            continues: continuesIncarnation, others: peers.members.count - 1,
+            deadline: now.monotonic.advanced(byMilliseconds: settings.startConfirmationMilliseconds))
+        clock = HybridClock(ceiling: record.clockCeiling)
+        let seed = record.start.session
+        gets = RequestTable(kind: .get, seed: seed)
+        puts = RequestTable(kind: .put, seed: seed)
+        forwards = RequestTable(kind: .forward, seed: seed)
+        replicaOperations = RequestTable(kind: .replica, seed: seed)
+        forwardSequences = peers.members.map { _ in 0 }
+        forwardWindows = peers.members.map { _ in ForwardWindow() }
+    }
+
+    public mutating func start(_ now: Time, into queue: inout EffectQueue) {
+        starts.onStart(keeper: &keeper, into: &queue)
+        reserveClock(now, into: &queue)
+    }
+
+    /// Whether this node may mint versions: its start is confirmed, and stamps are reserved.
+    public var isReady: Bool { starts.isReady && clock.issued < clock.ceiling }
+
+    /// When the next ``Event/tick`` is due.
+    public var nextDeadline: Instant? {
+        guard let start = starts.nextDeadline else { return deadlines.next }
+        return deadlines.next.map { min($0, start) } ?? start
+    }
+
+    /// As it was last handed out to be made durable.
+    public var record: NodeRecord { keeper.record }
+    public var requestsInFlight: Int { gets.count + puts.count + forwards.count }
+    public var linkedMembers: [MemberID] { peers.linkedMembers }
+
+    public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {
+        switch event {
+        case .request(let id, let request): onRequest(id, request, now, &queue)
+        case .message(let message, let sender): onMessage(message, from: sender, now, &queue)
+        case .storage(let completion): onStorage(completion, now, &queue)
+        case .persisted(let revision): onPersisted(revision, &queue)
+        case .linkUp(let peer): onLinkUp(peer, &queue)
+        case .linkDown(let peer): onLinkDown(peer, now, &queue)
+        case .tick: onTick(now, &queue)
+        }
+        reserveClock(now, into: &queue)
+    }
+
+    private mutating func onMessage(
+        _ message: Message, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        guard sender != me, peers.index(of: sender) != nil else { return }
+        switch message {
+        case .startAnnounced(let start): starts.onAnnounced(start, by: sender, keeper: &keeper, into: &queue)
+        case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: keeper)
+        case .startConflict(let known): onStartConflict(known, &queue)
+        case .fetch(let fetch): onFetch(fetch, from: sender, &queue)
+        case .fetched(let fetched): onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)
+        case .replicate(let replicate): onReplicate(replicate, from: sender, now, &queue)
+        case .replicated(let replicated): onReplicated(replicated, from: sender, &queue)
+        case .forward(let forward): onForward(forward, from: sender, now, &queue)
+        case .forwarded(let forwarded): onForwarded(forwarded, from: sender, &queue)
+        }
+    }
+
+    private mutating func onStorage(_ completion: StorageCompletion, _ now: Time, _ queue: inout EffectQueue) {
+        switch RequestKind(of: completion.token.rawValue) {
+        case .get: onOwnCopyRead(completion, now, &queue)
+        case .put: onOwnCopyWritten(completion, now, &queue)
+        case .replica: onReplicaOperation(completion, &queue)
+        case .forward: break
+        }
+    }
+
+    private mutating func onStartConflict(_ known: StartRecord, _ queue: inout EffectQueue) {
+        starts.onConflict(known, keeper: &keeper, into: &queue)
+        statistics.startConflicts = starts.conflicts
+    }
+
+    private mutating func onPersisted(_ revision: UInt64, _ queue: inout EffectQueue) {
+        keeper.onPersisted(revision: revision)
+        if let reservation, reservation.revision <= revision {
+            clock.reserved(reservation.ceiling)
+            self.reservation = nil
+        }
+        starts.onPersisted(keeper: keeper, linked: peers.linkedMembers, into: &queue)
+    }
+
+    private mutating func onLinkUp(_ peer: MemberID, _ queue: inout EffectQueue) {
+        peers.setLinked(true, peer)
+        starts.onLinkUp(peer, keeper: keeper, into: &queue)
+    }
+
+    /// Everything that waits for the peer goes on without it at once.
+    private mutating func onLinkDown(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
+        peers.setLinked(false, peer)
+        for correlation in gets.identifiers(where: { $0.waits(for: peer) }) {
+            onAnswer(correlation, from: peer, .failure(.linkLost), now, &queue)
+        }
+        for correlation in puts.identifiers(where: { $0.waits(for: peer) }) {
+            onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, &queue)
+        }
+        for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
+            let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
+            onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, &queue)
+        }
+    }
+
+    private mutating func onTick(_ now: Time, _ queue: inout EffectQueue) {
+        starts.onTick(now.monotonic, keeper: &keeper, into: &queue)
+        while let correlation = deadlines.pop(due: now.monotonic) {
+            switch RequestKind(of: correlation) {
+            case .get: onGetDeadline(correlation, now, &queue)
+            case .put: onPutDeadline(correlation, now, &queue)
+            case .forward: onForwardDeadline(correlation, now, &queue)
+            case .replica: break
+            }
+        }
+    }
+
+    private mutating func reserveClock(_ now: Time, into queue: inout EffectQueue) {
+        guard reservation == nil, let ceiling = clock.reservationNeeded(wall: now.wall) else { return }
+        let revision = keeper.change(&queue) { $0.clockCeiling = ceiling }
+        reservation = (revision, ceiling)
+    }
+
+    /// Tells whoever asked for a write.
+    func answer(_ origin: RequestOrigin, _ reply: ClientReply, _ queue: inout EffectQueue) {
+        switch origin {
+        case .client(let id): queue.emit(.reply(id, reply))
+        case .peer(let member, let correlation):
+            queue.emit(.send(.forwarded(Forwarded(correlation: correlation, reply: reply)), to: member))
+        }
+    }
+
+    mutating func fail(_ origin: RequestOrigin, _ failure: RequestFailure, _ queue: inout EffectQueue) {
+        statistics.count(failure)
+        answer(origin, .failed(failure), &queue)
+    }
+}

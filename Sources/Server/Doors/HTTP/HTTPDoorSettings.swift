@@ -1,0 +1,46 @@
+public import NIOCore
+
+/// Where the HTTP door stands, and what it takes at most.
+public struct HTTPDoorSettings: Sendable {
+    public var host: String
+    /// 0 lets the system choose.
+    public var port: Int
+    /// Larger bodies are refused without being read, whatever their bucket type allows: the node looks at a value only
+    /// when it is here as a whole.
+    public var maximumBodyBytes = 16 << 20
+    /// Of all bodies that are being received or worked on at a time.
+    public var maximumBufferedBytes = 256 << 20
+    /// Of the request target: a key of 4 KiB may be three times as long when it is escaped.
+    public var maximumTargetBytes = 16 << 10
+    /// Of all headers of a request; and of one of them.
+    public var maximumHeaderBytes = 64 << 10
+    public var maximumHeaders = 512
+    /// Further connections wait in the system's queue.
+    public var maximumConnections = 4096
+    /// A connection on which nothing arrives for as long, and for which nothing is being done, is closed.
+    public var idleTimeout = TimeAmount.seconds(60)
+    /// What is read and thrown away after a request was refused before its end: the client sees an answer only if its
+    /// connection is not reset while it still sends.
+    public var lingeringBytes = 64 << 20
+    public var lingeringTimeout = TimeAmount.seconds(10)
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+}
+
+/// Why the door could not open.
+public enum HTTPDoorError: Error, Sendable, CustomStringConvertible {
+    case addressInUse(String)
+    case cannotListen(address: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .addressInUse(let address):
+            "cannot listen for HTTP on \(address): the address is in use; end the other process or set listen.http"
+        case .cannotListen(let address, let reason):
+            "cannot listen for HTTP on \(address): \(reason)"
+        }
+    }
+}

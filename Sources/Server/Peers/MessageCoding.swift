@@ -1,0 +1,152 @@
+import NIOCore
+import Node
+import Placement
+import Versions
+
+/// How messages between nodes stand on the wire: a byte that names the case, then its fields, integers big-endian.
+///
+/// Written by hand: in the hot path every message is one pass without allocation but for the object's own arrays, and
+/// values are slices of what was received.
+enum MessageCoding {
+    private enum Tag: UInt8 {
+        case startAnnounced = 1
+        case startConfirmed = 2
+        case startConflict = 3
+        case fetch = 4
+        case fetched = 5
+        case replicate = 6
+        case replicated = 7
+        case forward = 8
+        case forwarded = 9
+    }
+
+    static func write(_ message: Message, into buffer: inout ByteBuffer) {
+        switch message {
+        case .startAnnounced(let start): write(.startAnnounced, start, into: &buffer)
+        case .startConfirmed(let start): write(.startConfirmed, start, into: &buffer)
+        case .startConflict(let start): write(.startConflict, start, into: &buffer)
+        case .fetch(let fetch):
+            begin(.fetch, fetch.correlation, into: &buffer)
+            buffer.writeLengthPrefixed(fetch.key.canonicalBytes)
+        case .fetched(let fetched):
+            begin(.fetched, fetched.correlation, into: &buffer)
+            write(fetched.result, into: &buffer)
+        case .replicate(let replicate):
+            begin(.replicate, replicate.correlation, into: &buffer)
+            buffer.writeFlag(replicate.durable)
+            buffer.writeLengthPrefixed(replicate.key.canonicalBytes)
+            replicate.object.encode(into: &buffer)
+        case .replicated(let replicated):
+            begin(.replicated, replicated.correlation, into: &buffer)
+            write(replicated.result, into: &buffer)
+        case .forward(let forward):
+            begin(.forward, forward.correlation, into: &buffer)
+            buffer.writeInteger(forward.start)
+            buffer.writeInteger(forward.sequence)
+            buffer.writeInteger(forward.receiver)
+            write(forward.request, into: &buffer)
+        case .forwarded(let forwarded):
+            begin(.forwarded, forwarded.correlation, into: &buffer)
+            write(forwarded.reply, into: &buffer)
+        }
+    }
+
+    /// Reads exactly one message.
+    static func message(from bytes: ByteBuffer) throws(MessageCodingError) -> Message {
+        var reader = MessageReader(bytes)
+        let byte: UInt8 = try reader.integer("message")
+        guard let tag = Tag(rawValue: byte) else { throw .impossible("message", UInt64(byte)) }
+        let message: Message
+        switch tag {
+        case .startAnnounced: message = .startAnnounced(try start(&reader))
+        case .startConfirmed: message = .startConfirmed(try start(&reader))
+        case .startConflict: message = .startConflict(try start(&reader))
+        case .fetch:
+            message = .fetch(Fetch(correlation: try reader.integer("correlation"), key: try reader.key()))
+        case .fetched:
+            message = .fetched(
+                Fetched(correlation: try reader.integer("correlation"), result: try fetchedResult(&reader)))
+        case .replicate:
+            let correlation: UInt64 = try reader.integer("correlation")
+            let durable = try reader.flag("durable")
+            message = .replicate(
+                Replicate(
+                    correlation: correlation, key: try reader.key(), object: try reader.object(), durable: durable))
+        case .replicated:
+            message = .replicated(
+                Replicated(correlation: try reader.integer("correlation"), result: try replicatedResult(&reader)))
+        case .forward:
+            message = .forward(
+                Forward(
+                    correlation: try reader.integer("correlation"), start: try reader.integer("start"),
+                    sequence: try reader.integer("sequence"), receiver: try reader.integer("receiver's session"),
+                    request: try request(&reader)))
+        case .forwarded:
+            message = .forwarded(
+                Forwarded(correlation: try reader.integer("correlation"), reply: try reply(&reader)))
+        }
+        try reader.end()
+        return message
+    }
+
+    private static func begin(_ tag: Tag, _ correlation: Correlation, into buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(tag.rawValue, correlation)
+    }
+
+    private static func write(_ tag: Tag, _ start: StartRecord, into buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(tag.rawValue, start.number, start.session, start.incarnation)
+    }
+
+    private static func start(_ reader: inout MessageReader) throws(MessageCodingError) -> StartRecord {
+        StartRecord(
+            number: try reader.integer("start number"), session: try reader.integer("session"),
+            incarnation: try reader.integer("incarnation"))
+    }
+
+    // MARK: Results: 0 and 1 for what succeeded, 2 for a failure
+
+    private static func write(_ result: Result<VersionedObject?, ReplicaFailure>, into buffer: inout ByteBuffer) {
+        switch result {
+        case .success(nil): buffer.writeInteger(UInt8(0))
+        case .success(let object?):
+            buffer.writeInteger(UInt8(1))
+            object.encode(into: &buffer)
+        case .failure(let failure):
+            buffer.writeInteger(UInt8(2))
+            write(failure, into: &buffer)
+        }
+    }
+
+    private static func fetchedResult(
+        _ reader: inout MessageReader
+    ) throws(MessageCodingError) -> Result<VersionedObject?, ReplicaFailure> {
+        let kind: UInt8 = try reader.integer("result")
+        switch kind {
+        case 0: return .success(nil)
+        case 1: return .success(try reader.object())
+        case 2: return .failure(try replicaFailure(&reader))
+        default: throw .impossible("result", UInt64(kind))
+        }
+    }
+
+    private static func write(_ result: Result<Bool, ReplicaFailure>, into buffer: inout ByteBuffer) {
+        switch result {
+        case .success(let durable): buffer.writeFlag(durable)
+        case .failure(let failure):
+            buffer.writeInteger(UInt8(2))
+            write(failure, into: &buffer)
+        }
+    }
+
+    private static func replicatedResult(
+        _ reader: inout MessageReader
+    ) throws(MessageCodingError) -> Result<Bool, ReplicaFailure> {
+        let kind: UInt8 = try reader.integer("result")
+        switch kind {
+        case 0: return .success(false)
+        case 1: return .success(true)
+        case 2: return .failure(try replicaFailure(&reader))
+        default: throw .impossible("result", UInt64(kind))
+        }
+    }
+}

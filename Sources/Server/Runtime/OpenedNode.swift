@@ -1,0 +1,145 @@
+import Engines
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import Node
+import Placement
+import Storage
+
+/// A node's folder and stores, opened, and what is made of the settings: what there is before anything runs. Blocks.
+struct OpenedNode {
+    struct Store {
+        let name: String
+        let engine: any LocalPersistenceEngine
+        let objects: ObjectStore
+    }
+
+    /// A start: durable from here on.
+    struct Start {
+        let record: NodeRecord
+        let stoppedCleanly: Bool
+        /// Whether the node goes on as the incarnation it was.
+        let continuesIncarnation: Bool
+    }
+
+    let folder: DataFolder
+    let members: [PeerAddress]
+    let bucketTypes: BucketTypes
+    let stores: [Store]
+
+    /// Opens all, or nothing.
+    init(_ settings: RuntimeSettings, logger: Logger) throws(StartError) {
+        do throws(UnknownStore) {
+            bucketTypes = try BucketTypes(settings.bucketTypes, stores: settings.stores.map(\.name))
+        } catch {
+            throw .bucketType("\(error)")
+        }
+        let folder = try Self.wrap { () throws(DataFolderError) in
+            try DataFolder(path: settings.dataPath, node: settings.nodeName, founding: settings.founding)
+        }
+        var stores: [Store] = []
+        do throws(StartError) {
+            members = try Self.addresses(of: folder.founding, asked: settings.founding)
+            for store in settings.stores { stores.append(try Self.open(store, in: folder, logger: logger)) }
+        } catch {
+            Self.close(stores, logger)
+            folder.release()
+            throw error
+        }
+        self.folder = folder
+        self.stores = stores
+    }
+
+    /// Takes the marker of a clean stop away and makes the next start durable: in the folder, then in every store.
+    func begin(_ logger: Logger) throws(StartError) -> Start {
+        let previous = folder.record.start
+        let marked = try Self.wrap { () throws(DataFolderError) in try folder.consumeCleanStop() }
+        // The marker speaks of the stores that were closed then: not of older copies, nor of empty ones in their place.
+        var others: [String] = []
+        for store in stores where try !Self.inStore(store.name, { try store.objects.wasUsed(by: previous) }) {
+            others.append(store.name)
+        }
+        if marked, !others.isEmpty {
+            logger.warning(
+                "stores are not those that the last start closed: the node goes on as a new incarnation",
+                metadata: ["stores": "\(others.joined(separator: " "))"])
+        }
+        let stoppedCleanly = marked && others.isEmpty
+        let record = folder.record.started(stoppedCleanly: stoppedCleanly, random: .random(in: .min ... .max))
+        try Self.wrap { () throws(DataFolderError) in try folder.replaceRecord(record) }
+        for store in stores { try Self.inStore(store.name) { try store.objects.use(by: record.start) } }
+        return Start(
+            record: record, stoppedCleanly: stoppedCleanly,
+            continuesIncarnation: record.start.incarnation == previous.incarnation)
+    }
+
+    /// The founding's members, at the addresses that the configuration gives now.
+    private static func addresses(of founding: Founding, asked: Founding) throws(StartError) -> [PeerAddress] {
+        var members: [PeerAddress] = []
+        for founder in founding.founders {
+            let text = asked.founders.first { $0.name == founder.name }?.address ?? founder.address
+            guard let address = NetworkAddress(text) else { throw .address(member: founder.name, address: text) }
+            members.append(
+                PeerAddress(
+                    id: MemberID.founding(cluster: founding.name, name: founder.name), name: founder.name,
+                    address: address))
+        }
+        return members
+    }
+
+    /// Gives everything back; the next start counts as one after a crash.
+    func abandon(_ logger: Logger) {
+        Self.close(stores, logger)
+        folder.release()
+    }
+
+    private static func open(
+        _ store: RuntimeSettings.Store, in folder: DataFolder, logger: Logger
+    ) throws(StartError) -> Store {
+        try inStore(store.name) {
+            let engine = try EngineFactory.open(
+                store.engine, at: folder.storePath(store.name), options: store.options)
+            let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
+            do {
+                let objects = try ObjectStore(engine: engine) { key, reason in
+                    guard let addition = lines.withLockedValue({ $0.admit() }) else { return }
+                    logger.error(
+                        "damaged record met: other replicas serve the object, and reading it repairs it\(addition)",
+                        metadata: ["store": "\(store.name)", "key": "\(key)", "damage": "\(reason)"])
+                }
+                return Store(name: store.name, engine: engine, objects: objects)
+            } catch {
+                try? engine.close()
+                throw error
+            }
+        }
+    }
+
+    private static func close(_ stores: [Store], _ logger: Logger) {
+        for store in stores {
+            do {
+                _ = try store.objects.close()
+            } catch {
+                logger.error("store \(store.name) did not close: \(error)")
+            }
+        }
+    }
+
+    private static func inStore<Value>(_ name: String, _ body: () throws -> Value) throws(StartError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw .store(name: name, reason: "\(error)")
+        }
+    }
+
+    private static func wrap<Value>(
+        _ body: () throws(DataFolderError) -> Value
+    ) throws(StartError) -> Value {
+        do throws(DataFolderError) {
+            return try body()
+        } catch {
+            throw .folder(error)
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import Engines
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Node
+import Placement
+
+/// A node at work: its driver, links, stores and threads, put together and taken apart in the right order.
+final class RunningNode: Sendable {
+    let group: MultiThreadedEventLoopGroup
+    let service: ServedNode
+    /// Where the other members reach it.
+    let clusterAddress: NetworkAddress
+    /// As it began.
+    private let incarnation: UInt64
+    private let settings: RuntimeSettings
+    private let logger: Logger
+    private let folder: DataFolder
+    private let driver: NodeDriver
+    private let network: PeerNetwork
+    private let stores: [StoreRunner]
+    private let recordWriter: RecordWriter
+    private let failure: EventLoopPromise<Void>
+
+    /// How it ends.
+    enum Ending {
+        /// All that was taken is done, and the next start may go on where this one ended.
+        case clean
+        /// As near to a crash as a process can come to for itself: no marker is left.
+        case abrupt
+    }
+
+    /// Opens everything and begins to listen and dial. When it throws, nothing is left open.
+    ///
+    /// - Throws: ``StartError``.
+    static func start(_ settings: RuntimeSettings, logger: Logger) async throws -> RunningNode {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        var opened: OpenedNode?
+        var listener: PeerListener?
+        do {
+            let parts = try await blocking(loop) { try OpenedNode(settings, logger: logger) }
+            opened = parts
+            let bound = try await bind(settings, loop)
+            listener = bound
+            let start = try await blocking(loop) { try parts.begin(logger) }
+            log(parts, start, settings, logger)
+            let node = RunningNode(settings, parts, start, group, bound, logger)
+            try await node.begin(bound)
+            return node
+        } catch {
+            try? await listener?.close().get()
+            if let opened { try? await blocking(loop) { opened.abandon(logger) } }
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Away from the event loop and from Swift's tasks, and not cut short where the task is cancelled.
+    private static func blocking<Value: Sendable>(
+        _ loop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await NIOThreadPool.singleton.runIfActive(eventLoop: loop, body).get()
+    }
+
+    private static func bind(_ settings: RuntimeSettings, _ loop: any EventLoop) async throws -> PeerListener {
+        do {
+            return try await PeerListener(bindTo: settings.clusterAddress, loop: loop, settings: settings.peers)
+        } catch let error as ListenError {
+            throw StartError.listen(error)
+        }
+    }
+
+    private init(
+        _ settings: RuntimeSettings, _ opened: OpenedNode, _ start: OpenedNode.Start,
+        _ group: MultiThreadedEventLoopGroup, _ listener: PeerListener, _ logger: Logger
+    ) {
+        let loop = group.next()
+        let founding = opened.folder.founding
+        let map = founding.map
+        var nodeSettings = NodeSettings(
+            map: map, bucketTypes: opened.bucketTypes,
+            contextKey: ContextKeys.key(secret: settings.secret, cluster: founding.clusterID))
+        nodeSettings.startConfirmationMilliseconds = settings.startConfirmationMilliseconds
+        let now = SystemClock.now()
+        let driver = NodeDriver(
+            loop: loop, nodeName: settings.nodeName,
+            node: StorageNode(
+                settings: nodeSettings, record: start.record, continuesIncarnation: start.continuesIncarnation,
+                now: now),
+            now: now, logger: logger)
+        let failure = loop.makePromise(of: Void.self)
+        let completions = LoopInbox<StorageCompletion>(loop: loop) { driver.completed($0) }
+
+        self.group = group
+        self.settings = settings
+        self.logger = logger
+        self.driver = driver
+        self.failure = failure
+        folder = opened.folder
+        incarnation = start.record.start.incarnation
+        clusterAddress = listener.address
+        network = PeerNetwork(
+            loop: loop,
+            identity: PeerIdentity(
+                cluster: founding.clusterID, member: start.record.member, session: start.record.start.session),
+            members: opened.members, settings: settings.peers, receiver: driver, logger: logger)
+        stores = opened.stores.map { store in
+            StoreRunner(
+                name: store.name, store: store.objects, engine: store.engine, limits: settings.storeLimits,
+                completions: completions,
+                onEnd: { reason in
+                    logger.critical(
+                        "store ended, its objects are served by other members: mend the disk and restart this node",
+                        metadata: ["store": "\(store.name)", "reason": "\(reason)"])
+                })
+        }
+        recordWriter = RecordWriter(folder: opened.folder) { result in
+            switch result {
+            case .success(let revision): loop.execute { driver.persisted(revision: revision) }
+            case .failure(let error): failure.fail(RuntimeFailure.record(error))
+            }
+        }
+        service = ServedNode(
+            driver: driver, stores: stores, founding: founding, map: map, bucketTypes: opened.bucketTypes,
+            nodeName: settings.nodeName, members: opened.members)
+    }
+
+    private func begin(_ listener: PeerListener) async throws {
+        // What could not be promised durably must not be acted on: nothing is served any more.
+        failure.futureResult.whenFailure { [driver, logger] error in
+            logger.critical("\(error)")
+            driver.stop()
+        }
+        try await driver.loop.submit { [self] in
+            driver.start(NodeDriver.Outside(network: network, stores: stores, recordWriter: recordWriter))
+            network.start(listener)
+        }.get()
+    }
+
+    private static func log(
+        _ opened: OpenedNode, _ start: OpenedNode.Start, _ settings: RuntimeSettings, _ logger: Logger
+    ) {
+        let founding = opened.folder.founding
+        logger.info(
+            "node starts",
+            metadata: [
+                "version": "\(RotorVersion.text)", "node": "\(settings.nodeName)",
+                "member": "\(start.record.member)", "cluster": "\(founding.name)",
+                "cluster-id": "\(founding.clusterID)", "start": "\(start.record.start.number)",
+                "incarnation": "\(String(start.record.start.incarnation, radix: 16))",
+                "clean": "\(start.stoppedCleanly)", "data": "\(settings.dataPath)",
+                "stores": "\(settings.stores.map { "\($0.name):\($0.engine.rawValue)" }.joined(separator: " "))",
+            ])
+        for difference in opened.folder.differences {
+            logger.warning("the configuration differs from the cluster, without effect: \(difference)")
+        }
+    }
+
+    /// Returns when the node may mint versions, and has sought the other members.
+    func ready() async throws {
+        try await driver.ready().get()
+        try await network.tried(within: .seconds(1)).get()
+        let record = try await driver.figures().get().record
+        if record.start.incarnation != incarnation, service.memberCount > 1 {
+            logger.warning("not confirmed as the latest start by the other members: goes on as a new incarnation")
+        }
+        logger.info(
+            "node ready",
+            metadata: [
+                "cluster-address": "\(clusterAddress)",
+                "incarnation": "\(String(record.start.incarnation, radix: 16))",
+            ])
+    }
+
+    /// Fails when the node cannot go on; succeeds when it is stopped.
+    var ended: EventLoopFuture<Void> { failure.futureResult }
+
+    // MARK: The end
+
+    /// Once.
+    func stop(_ ending: Ending) async {
+        let loop = driver.loop
+        if case .clean = ending { await drain() }
+        do {
+            try await loop.submit { self.driver.stop() }.get()
+            try await network.stop().get()
+        } catch {
+            logger.error("links did not close: \(error)")
+        }
+        let maySucceed = await close(ending)
+        failure.succeed()
+        do {
+            try await loop.submit { self.driver.detach() }.get()
+            try await group.shutdownGracefully()
+        } catch {
+            logger.error("the event loop did not stop: \(error)")
+        }
+        logger.info("node stopped", metadata: ["clean": "\(maySucceed)"])
+    }
+
+    private func drain() async {
+        let timeout = driver.loop.makePromise(of: Void.self)
+        let timer = driver.loop.scheduleTask(in: .milliseconds(Int64(settings.drainMilliseconds))) {
+            timeout.succeed()
+        }
+        driver.drained().cascade(to: timeout)
+        try? await timeout.futureResult.get()
+        timer.cancel()
+    }
+
+    /// Closes the stores, then leaves the record and, where all went well, the marker. Returns whether it did.
+    private func close(_ ending: Ending) async -> Bool {
+        do {
+            let loop = driver.loop
+            let closed = try await Self.blocking(loop) { self.closeStores() }
+            // What the stores completed last has reached the node before its record is taken.
+            let record = try await driver.figures().get().record
+            return try await Self.blocking(loop) {
+                self.recordWriter.stop()
+                defer { self.folder.release() }
+                guard case .clean = ending, closed else { return false }
+                try self.folder.replaceRecord(record)
+                try self.folder.markCleanStop(after: record)
+                return true
+            }
+        } catch {
+            logger.error("the stop is not a clean one: \(error)")
+            return false
+        }
+    }
+
+    /// True where every store is one that the next start may go on with.
+    private func closeStores() -> Bool {
+        var clean = true
+        for store in stores {
+            do {
+                clean = try store.close() && clean
+            } catch {
+                clean = false
+                logger.error("store \(store.name) did not close: \(error)")
+            }
+        }
+        return clean
+    }
+}
+
+extension RuntimeSettings {
+    fileprivate var storeLimits: StoreRunner.Limits {
+        var limits = StoreRunner.Limits()
+        limits.writes = waitingWrites
+        limits.reads = waitingReads
+        limits.bytes = waitingBytes
+        limits.readers = readersPerStore
+        return limits
+    }
+}

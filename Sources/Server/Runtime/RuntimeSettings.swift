@@ -1,0 +1,54 @@
+public import Engines
+public import Node
+
+/// What a node's runtime is started with; what the configuration comes down to.
+public struct RuntimeSettings: Sendable {
+    public struct Store: Sendable, Equatable {
+        /// Safe as a folder's name.
+        public var name: String
+        public var engine: EngineKind
+        public var options: EngineOptions
+
+        public init(name: String, engine: EngineKind, options: EngineOptions = EngineOptions()) {
+            self.name = name
+            self.engine = engine
+            self.options = options
+        }
+    }
+
+    public var nodeName: String
+    /// The data folder.
+    public var dataPath: String
+    /// Where the other members reach this node. Port 0 lets the system choose.
+    public var clusterAddress: NetworkAddress
+    /// With this node among the founders. Counts at the first start only, but for the members' addresses.
+    public var founding: Founding
+    public var stores: [Store]
+    public var bucketTypes: [BucketType]
+    /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place:
+    /// it guards against mistakes, such as a context of another cluster, not against attackers.
+    public var secret: String?
+    public var peers = PeerSettings()
+    /// Operations that may wait for a store's writer and for its readers.
+    public var waitingWrites = 16_384
+    public var waitingReads = 16_384
+    /// Bytes of values that may wait for a store's writer.
+    public var waitingBytes = 128 << 20
+    public var readersPerStore = 4
+    /// How long a stop waits for requests under way, and for the doors.
+    public var drainMilliseconds = 10_000
+    /// How long a start waits for the other members to confirm that this node is not an old copy of itself.
+    public var startConfirmationMilliseconds = 2_000
+
+    public init(
+        nodeName: String, dataPath: String, clusterAddress: NetworkAddress, founding: Founding, stores: [Store],
+        bucketTypes: [BucketType]
+    ) {
+        self.nodeName = nodeName
+        self.dataPath = dataPath
+        self.clusterAddress = clusterAddress
+        self.founding = founding
+        self.stores = stores
+        self.bucketTypes = bucketTypes
+    }
+}

@@ -1,0 +1,171 @@
+import Engines
+import NIOConcurrencyHelpers
+import NIOCore
+import Node
+import Storage
+import Synchronization
+import Versions
+
+/// One store at work: its object store, the one thread that writes, and the threads that read. Completions go back to
+/// the event loop in batches.
+///
+/// A write waits for no read and a read for no sync. What does not fit into a queue is refused at once: the event loop
+/// never waits.
+final class StoreRunner: Sendable {
+    /// Bounds of what waits for the store.
+    struct Limits: Sendable {
+        var writes = 16_384
+        var reads = 16_384
+        /// Of the writes that wait.
+        var bytes = 128 << 20
+        /// Operations that become one engine transaction, at most.
+        var group = 512
+        var readers = 4
+    }
+
+    let name: String
+    let kind: EngineKind
+    private let store: ObjectStore
+    private let engine: any LocalPersistenceEngine
+    private let writer: WriterThread<StorageRequest>
+    private let readers: [Reader]
+    private let ending: EndOfStore
+
+    /// One reading thread, and how much waits for it or is being read.
+    private final class Reader: Sendable {
+        let thread: WriterThread<StorageRequest>
+        let outstanding: OutstandingReads
+
+        init(
+            name: String, store: ObjectStore, limits: Limits, ending: EndOfStore, inbox: LoopInbox<StorageCompletion>
+        ) {
+            let outstanding = OutstandingReads()
+            self.outstanding = outstanding
+            thread = WriterThread(name: name, capacity: limits.reads, maximumGroup: limits.group) { requests in
+                var completions: [StorageCompletion] = []
+                completions.reserveCapacity(requests.count)
+                for request in requests { completions.append(store.read(request)) }
+                ending.look(for: completions)
+                outstanding.count.subtract(requests.count, ordering: .relaxed)
+                _ = inbox.put(contentsOf: completions)
+            }
+        }
+    }
+
+    private final class OutstandingReads: Sendable {
+        let count = Atomic<Int>(0)
+    }
+
+    /// - Parameters:
+    ///   - completions: Where the results go.
+    ///   - onEnd: Called once, on a thread of the store, when it has ended and does nothing any more.
+    init(
+        name: String, store: ObjectStore, engine: any LocalPersistenceEngine, limits: Limits,
+        completions inbox: LoopInbox<StorageCompletion>, onEnd: @escaping @Sendable (_ reason: String) -> Void
+    ) {
+        self.name = name
+        self.store = store
+        self.engine = engine
+        kind = engine.kind
+        let ending = EndOfStore(onEnd)
+        self.ending = ending
+        writer = WriterThread(
+            name: "rotor-w-\(name)", capacity: limits.writes, maximumBytes: limits.bytes, maximumGroup: limits.group
+        ) { requests in
+            var completions: [StorageCompletion] = []
+            completions.reserveCapacity(requests.count)
+            // What was minted goes to the other replicas while this store syncs.
+            let sendMinted = {
+                _ = inbox.put(contentsOf: completions)
+                completions.removeAll(keepingCapacity: true)
+            }
+            store.perform(requests, willCommit: sendMinted) { completions.append($0) }
+            ending.look(for: completions)
+            _ = inbox.put(contentsOf: completions)
+        }
+        readers = (0..<max(1, limits.readers)).map { number in
+            Reader(name: "rotor-r\(number)-\(name)", store: store, limits: limits, ending: ending, inbox: inbox)
+        }
+    }
+
+    /// False where the queue is full: the request is not taken.
+    func submit(_ request: StorageRequest) -> Bool {
+        do throws(Overloaded) {
+            switch request.operation {
+            case .read: try submitRead(request)
+            case .mint(let mint, _, _): try writer.submit(request, bytes: mint.content.byteCount)
+            case .merge(let object, _, _):
+                try writer.submit(request, bytes: object.siblings.reduce(0) { $0 + $1.content.byteCount })
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the
+    /// disk is what is slow.
+    private func submitRead(_ request: StorageRequest) throws(Overloaded) {
+        let reader = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
+        guard let reader else { preconditionFailure("store \(name) has no reader") }
+        try reader.thread.submit(request)
+        reader.outstanding.count.add(1, ordering: .relaxed)
+    }
+
+    /// Ends the threads when all that was taken is done, and closes the store. Blocks.
+    ///
+    /// - Returns: Whether the node may start again as the incarnation it is (``ObjectStore/close()``).
+    func close() throws -> Bool {
+        for reader in readers { reader.thread.stop() }
+        writer.stop()
+        return try store.close()
+    }
+
+    /// Blocks as long as the engine takes to count.
+    func status() -> NodeStatus.Store {
+        let figures = store.statistics
+        var status = NodeStatus.Store(
+            name: name, engine: kind.rawValue, entries: 0, diskBytes: 0, commits: 0, syncs: 0, writes: figures.writes,
+            damagedRecords: figures.damagedRecords, failedGroups: figures.failedGroups,
+            waitingWrites: writer.waiting, waitingReads: readers.reduce(0) { $0 + $1.thread.waiting },
+            failure: ending.reason)
+        do throws(EngineError) {
+            let engine = try engine.statistics()
+            status.entries = engine.entries
+            status.diskBytes = engine.diskBytes
+            status.commits = engine.commits
+            status.syncs = engine.syncs
+        } catch {
+            status.failure = status.failure ?? "\(error)"
+        }
+        return status
+    }
+}
+
+/// Notices a store's end among what it completes, and tells of it once.
+private final class EndOfStore: Sendable {
+    private let found = NIOLockedValueBox<String?>(nil)
+    private let tell: @Sendable (String) -> Void
+
+    init(_ tell: @escaping @Sendable (String) -> Void) {
+        self.tell = tell
+    }
+
+    var reason: String? { found.withLockedValue { $0 } }
+
+    func look(for completions: [StorageCompletion]) {
+        for completion in completions {
+            guard case .failed(_, .ended(let why)) = completion else { continue }
+            let isFirst = found.withLockedValue { found in
+                defer { found = found ?? why }
+                return found == nil
+            }
+            if isFirst { tell(why) }
+            return
+        }
+    }
+}
+
+extension Content {
+    var byteCount: Int { metadata.readableBytes + value.readableBytes }
+}

@@ -1,0 +1,84 @@
+import NIOCore
+import Node
+
+/// One request of one client, as the client knows it: what it asked, when, on the strength of which read, and what came
+/// back.
+struct Operation {
+    enum Kind: Equatable {
+        case get
+        case put
+        case delete
+    }
+
+    enum Outcome: Equatable {
+        case open
+        /// A get, or a delete that found nothing.
+        case found(values: [UInt32])
+        case notFound
+        case done
+        /// Certainly not done.
+        case refused(String)
+        /// Whether it was done is not known.
+        case unknown(String)
+    }
+
+    let number: Int
+    let client: Int
+    /// Index into the layout's keys.
+    let key: Int
+    let node: Int
+    var kind: Kind
+    let invoked: UInt64
+    /// A put's value: its own unique number first, then what else is in the cart.
+    var value: [UInt32] = []
+    /// The sealed context sent along, and what the client had seen when it got that context.
+    var context: ByteBuffer?
+    var seen = DotSet()
+    /// What the answer showed, and its context covers.
+    var shown = DotSet()
+    var r: Quorum?
+    var pr: Quorum?
+    var w: Quorum?
+    var pw: Quorum?
+    var dw: Quorum?
+    var basicQuorum: Bool?
+    var notFoundOK: Bool?
+    var timeoutMilliseconds: Int
+    var outcome = Outcome.open
+    /// The write's number among its key's, once it was minted.
+    var mint: Int?
+    /// What each node held of the key when a read began, and how often each had lost something by then.
+    var heldAtStart: [DotSet] = []
+    var lossesAtStart: [Int] = []
+    /// The process that took the request.
+    var process: Int?
+
+    init(
+        number: Int, client: Int, key: Int, node: Int, kind: Kind, invoked: UInt64, timeoutMilliseconds: Int
+    ) {
+        self.number = number
+        self.client = client
+        self.key = key
+        self.node = node
+        self.kind = kind
+        self.invoked = invoked
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+}
+
+/// A put's value: numbers of writes, four bytes each, its own first.
+enum CartValue {
+    static func encode(_ numbers: [UInt32]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(numbers.count * 4)
+        for number in numbers { buffer.writeInteger(number) }
+        return buffer
+    }
+
+    static func decode(_ value: ByteBuffer) -> [UInt32] {
+        var value = value
+        var numbers: [UInt32] = []
+        while let number = value.readInteger(as: UInt32.self) { numbers.append(number) }
+        return numbers
+    }
+}

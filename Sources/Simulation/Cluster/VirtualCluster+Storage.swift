@@ -1,0 +1,154 @@
+import Engines
+import NIOCore
+import Node
+import Storage
+import Versions
+
+/// The disks' side: reads at any time, writes in groups, one after the other, with the time that they take.
+extension VirtualCluster {
+    /// What a store takes in; more is answered as overload.
+    private static var queueLimit: Int { 256 }
+
+    func store(_ request: StorageRequest, _ node: Int, _ process: NodeProcess) {
+        transcript.mix(request.token.rawValue)
+        if case .read = request.operation {
+            plan(.storageRead(node, process: process.number, request), after: diskTime(node, 0...1))
+            return
+        }
+        let store = process.stores[request.store]
+        guard store.waiting.count < Self.queueLimit else {
+            let full = StorageCompletion.failed(request.token, .overloaded)
+            plan(.storageDone(node, process: process.number, full), after: 1000)
+            return
+        }
+        store.waiting.append(request)
+        if store.group == nil, store.waiting.count == 1 { planGroup(node, process, request.store) }
+    }
+
+    private func planGroup(_ node: Int, _ process: NodeProcess, _ store: Int) {
+        let delay = diskTime(node, 0...1)
+        plan(.storageGroup(node, process: process.number, store: store), after: delay)
+    }
+
+    func onStorageRead(_ node: Int, _ number: Int, _ request: StorageRequest) {
+        guard let process = process(number, of: node) else { return }
+        let store = process.stores[request.store]
+        store.engine.view = .readers
+        let completion = lied(about: store.objects.read(request), request)
+        store.engine.view = .writer
+        plan(.storageDone(node, process: number, completion), after: diskTime(node, 0...1))
+    }
+
+    func onStorageDone(_ node: Int, _ number: Int, _ completion: StorageCompletion) {
+        guard process(number, of: node) != nil else { return }
+        mix(completion)
+        hand(.storage(completion), to: node)
+    }
+
+    /// Some of what waits, in its order, becomes one group. What it minted is told at once, the rest when the time for
+    /// its commit is over: a crash in between finds versions that others have and this disk has not.
+    func onStorageGroup(_ node: Int, _ number: Int, _ index: Int) {
+        guard let process = process(number, of: node) else { return }
+        let store = process.stores[index]
+        let count = generator.chance(700) ? store.waiting.count : generator.within(1...store.waiting.count)
+        let group = Array(store.waiting.prefix(count))
+        store.waiting.removeFirst(count)
+        store.group = group
+        var done: [StorageCompletion] = []
+        var minted: [StorageCompletion] = []
+        perform(group, store) { request, completion in
+            if case .minted(_, let object) = completion {
+                if case .mint(let mint, _, _) = request.operation, let key = keyIndex(of: request) {
+                    ledger.onMinted(mint, object, key: key, at: now)
+                }
+                minted.append(completion)
+            } else {
+                done.append(completion)
+            }
+        }
+        note("\(name(node)) writes \(group.count) to \(ClusterLayout.stores[index])")
+        let start = diskTime(node, 0...1)
+        for completion in minted { plan(.storageDone(node, process: number, completion), after: start) }
+        let end = start + diskTime(node, 0...6)
+        plan(.storageGroupDone(node, process: number, store: index, done), after: end)
+    }
+
+    func onStorageGroupDone(_ node: Int, _ number: Int, _ index: Int, _ completions: [StorageCompletion]) {
+        guard let process = process(number, of: node) else { return }
+        finishGroup(node, process, index)
+        for completion in completions {
+            mix(completion)
+            hand(.storage(completion), to: node)
+        }
+        let store = process.stores[index]
+        if !store.waiting.isEmpty { planGroup(node, process, index) }
+        if store.engine.ended, completions.contains(where: \.hasFailed) {
+            note("\(name(node)): store \(ClusterLayout.stores[index]) has ended")
+        }
+    }
+
+    /// The commit under way is over: its writes are what readers see.
+    func finishGroup(_ node: Int, _ process: NodeProcess, _ index: Int) {
+        let store = process.stores[index]
+        guard let group = store.group else { return }
+        store.group = nil
+        store.engine.callsReturned()
+        var seen: [Int] = []
+        for request in group {
+            guard let key = keyIndex(of: request), !seen.contains(key) else { continue }
+            seen.append(key)
+            ledger.onStored(
+                key: key, node: node, copy(key, store, .readers), allDurable: !store.engine.hasUnsynced, at: now)
+        }
+        if !store.engine.hasUnsynced { ledger.forKeys(ofStore: index) { $0.onSynced(node: node) } }
+    }
+
+    /// What a store holds of a key; nil for nothing and for a record that cannot be read.
+    func copy(_ key: Int, _ store: NodeProcess.Store, _ view: VirtualEngine.View) -> VersionedObject? {
+        store.engine.view = view
+        defer { store.engine.view = .writer }
+        let request = StorageRequest(
+            token: StorageToken(rawValue: 0), store: 0, partition: layout.keys[key].partition,
+            key: layout.keys[key].key, operation: .read)
+        guard case .read(_, let object) = store.objects.read(request) else { return nil }
+        return object
+    }
+
+    /// Whether some replica's record is damaged and none has one that can be read.
+    func isBeyondRepair(_ key: Int) -> Bool {
+        let store = layout.store(ofType: layout.keys[key].type)
+        var isDamaged = false
+        for holder in layout.keys[key].holders {
+            guard let process = machines[holder].process else { continue }
+            let request = StorageRequest(
+                token: StorageToken(rawValue: 0), store: store, partition: layout.keys[key].partition,
+                key: layout.keys[key].key, operation: .read)
+            switch process.stores[store].objects.read(request) {
+            case .failed: isDamaged = true
+            case .read(_, nil): break
+            case .read, .minted, .written: return false
+            }
+        }
+        return isDamaged
+    }
+
+    func keyIndex(of request: StorageRequest) -> Int? {
+        layout.keys.firstIndex { $0.key == request.key }
+    }
+
+    private func mix(_ completion: StorageCompletion) {
+        transcript.mix(completion.token.rawValue)
+        switch completion {
+        case .read(_, let object): transcript.mix(object)
+        case .minted(_, let object): transcript.mix(object)
+        case .written(_, let durable): transcript.mix(durable ? 1 : 2)
+        case .failed(_, let failure): transcript.mix(ByteBuffer(string: failure.description))
+        }
+    }
+}
+
+extension StorageCompletion {
+    fileprivate var hasFailed: Bool {
+        if case .failed = self { true } else { false }
+    }
+}

@@ -1,0 +1,50 @@
+import Node
+import Versions
+
+/// One short phrase each, for transcripts that people read.
+func brief(_ message: Message) -> String {
+    switch message {
+    case .startAnnounced(let start): "start \(start.number) announced"
+    case .startConfirmed(let start): "start \(start.number) confirmed"
+    case .startConflict(let start): "start \(start.number) is known already"
+    case .fetch(let fetch): "fetch \(fetch.key)"
+    case .fetched(let fetched): "fetched \(brief(fetched.result))"
+    case .replicate(let replicate): "replicate \(replicate.key) \(brief(replicate.object))"
+    case .replicated(let replicated): "replicated: \(replicated.result)"
+    case .forward(let forward): "forward \(forward.sequence): \(brief(forward.request))"
+    case .forwarded(let forwarded): "forwarded: \(brief(forwarded.reply))"
+    }
+}
+
+func brief(_ request: ClientRequest) -> String {
+    switch request {
+    case .get(let get): "get \(get.key)"
+    case .put(let put):
+        "put \(put.key) \(CartValue.decode(put.content.value))\(put.context == nil ? "" : " with a context")"
+    case .delete(let delete): "delete \(delete.key)\(delete.context == nil ? "" : " with a context")"
+    }
+}
+
+func brief(_ reply: ClientReply) -> String {
+    switch reply {
+    case .found(let found): "found \(brief(found.object))"
+    case .notFound(let context): "not found\(context == nil ? "" : ", deleted")"
+    case .stored: "stored"
+    case .deleted: "deleted"
+    case .failed(let failure): "\(failure)"
+    }
+}
+
+func brief(_ object: VersionedObject) -> String {
+    let siblings = object.siblings.map { sibling in
+        sibling.isTombstone ? "✝" : CartValue.decode(sibling.content.value).first.map { "#\($0)" } ?? "?"
+    }
+    return "{\(siblings.joined(separator: " "))}"
+}
+
+private func brief(_ result: Result<VersionedObject?, ReplicaFailure>) -> String {
+    switch result {
+    case .success(let object): object.map { brief($0) } ?? "nothing"
+    case .failure(let failure): "\(failure)"
+    }
+}

@@ -1,0 +1,203 @@
+public import Engines
+import NIOConcurrencyHelpers
+import NIOCore
+public import Node
+public import Placement
+import Versions
+
+/// A store's objects over any engine: carries out the node's storage operations.
+///
+/// Reads may come from any thread. ``perform(_:_:)`` is the writer's alone: one call at a time, each a group of
+/// operations in their order, every one seeing those before it, and all in one engine transaction with at most one
+/// sync.
+public final class ObjectStore: @unchecked Sendable {
+    // @unchecked: what changes here, but for the locked counters, is touched by the writer only.
+    let engine: any LocalPersistenceEngine
+    private let onDamage: @Sendable (ObjectKey, _ reason: String) -> Void
+    private let counters = NIOLockedValueBox(ObjectStoreStatistics())
+    private var births: BirthReservation
+    /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
+    /// leaves its commits to the page cache, where they look as if they stood.
+    private var hasUnsyncedCommits = true
+    private var ended: StorageFailure?
+
+    /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
+    public init(
+        engine: any LocalPersistenceEngine, onDamage: @escaping @Sendable (ObjectKey, _ reason: String) -> Void
+    ) throws {
+        self.engine = engine
+        self.onDamage = onDamage
+        births = try BirthReservation(engine: engine)
+    }
+
+    public var statistics: ObjectStoreStatistics { counters.withLockedValue { $0 } }
+
+    // MARK: Reading
+
+    /// Answers a ``StorageOperation/read``.
+    public func read(_ request: StorageRequest) -> StorageCompletion {
+        switch load(request.key, RecordKey.object(request.key, partition: request.partition)) {
+        case .success(let record): .read(request.token, record?.object)
+        case .failure(let failure): .failed(request.token, failure)
+        }
+    }
+
+    private func load(_ key: ObjectKey, _ recordKey: ByteBuffer) -> Result<Record?, StorageFailure> {
+        do {
+            var bytes: ByteBuffer?
+            try engine.read(recordKey) { value in
+                // The engine's memory is valid here only: this is the one copy of a value on its way out.
+                bytes = value.map { ByteBuffer(bytes: $0) }
+            }
+            guard let bytes else { return .success(nil) }
+            return .success(try Record(decoding: bytes, under: recordKey))
+        } catch let damage as RecordDamaged {
+            counters.withLockedValue { $0.damagedRecords += 1 }
+            onDamage(key, damage.reason)
+            return .failure(.damaged)
+        } catch let error as EngineError {
+            return .failure(StorageFailure(error))
+        } catch {
+            return .failure(.failed("\(error)"))
+        }
+    }
+
+    // MARK: Writing
+
+    /// Carries out a group of operations. `complete` is called on this thread: with ``StorageCompletion/minted(_:_:)``
+    /// while the group is being made, with the others once it is as durable as its strictest operation asks.
+    ///
+    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the
+    ///   disk does: what was minted can go to other replicas meanwhile.
+    public func perform(
+        _ requests: [StorageRequest], willCommit: () -> Void = {}, _ complete: (StorageCompletion) -> Void
+    ) {
+        var group = WriteGroup()
+        for request in requests {
+            if case .read = request.operation {
+                complete(read(request))
+                continue
+            }
+            do throws(StorageFailure) {
+                if let ended { throw ended }
+                try add(request, to: &group, complete)
+            } catch {
+                complete(.failed(request.token, error))
+            }
+        }
+        guard !group.expected.isEmpty else { return }
+        willCommit()
+        commit(group, complete)
+    }
+
+    private func add(
+        _ request: StorageRequest, to group: inout WriteGroup, _ complete: (StorageCompletion) -> Void
+    ) throws(StorageFailure) {
+        let recordKey = RecordKey.object(request.key, partition: request.partition)
+        let stored = try stored(request.key, recordKey, group)
+        switch request.operation {
+        case .read: return
+        case .mint(let mint, let minter, let durable):
+            let actor = try births.actor(minter, onto: stored, mint.context, engine)
+            let minted: Minted
+            do throws(MintRefusal) {
+                minted = try mint.minted(onto: stored?.object, actor: actor)
+            } catch {
+                switch error {
+                case .tooManySiblings(let count, let limit): throw .tooManySiblings(count: count, limit: limit)
+                }
+            }
+            try group.put(Record(mark: minted.mark, object: minted.object), under: recordKey)
+            if minted.truncatedEntries > 0 {
+                counters.withLockedValue { $0.truncatedEntries += minted.truncatedEntries }
+            }
+            group.expect(request.token, durable: durable, minted: true)
+            complete(.minted(request.token, minted.object))
+        case .merge(let object, let policy, let durable):
+            if var record = stored {
+                // Nothing new: nothing to write. A sync may still be due for what was written before.
+                if record.object.merge(object, policy: policy) { try group.put(record, under: recordKey) }
+            } else {
+                try group.put(Record(mark: nil, object: object), under: recordKey)
+            }
+            group.expect(request.token, durable: durable, minted: false)
+        }
+    }
+
+    /// The key's record as the group has it so far. A damaged one counts as none: what it held is on other replicas,
+    /// and without its mark no actor is continued.
+    private func stored(
+        _ key: ObjectKey, _ recordKey: ByteBuffer, _ group: WriteGroup
+    ) throws(StorageFailure) -> Record? {
+        if let pending = group.record(under: recordKey) { return pending }
+        switch load(key, recordKey) {
+        case .success(let record): return record
+        case .failure(.damaged): return nil
+        case .failure(let failure): throw failure
+        }
+    }
+
+    private func commit(_ group: WriteGroup, _ complete: (StorageCompletion) -> Void) {
+        var batch = group.batch
+        let reservation = births.addReservation(to: &batch)
+        let durable = group.isDurable || reservation != nil
+        do throws(EngineError) {
+            if !batch.isEmpty {
+                try engine.commit(batch, durability: durable ? .synced : .unsynced)
+            } else if durable, hasUnsyncedCommits {
+                try engine.sync()
+            }
+        } catch {
+            fail(group, StorageFailure(error), complete)
+            return
+        }
+        if let reservation { births.reserved(reservation) }
+        hasUnsyncedCommits = durable ? false : (hasUnsyncedCommits || !batch.isEmpty)
+        counters.withLockedValue {
+            $0.groups += 1
+            $0.writes += group.expected.count
+        }
+        for expected in group.expected { complete(.written(expected.token, durable: durable || !hasUnsyncedCommits)) }
+    }
+
+    private func fail(_ group: WriteGroup, _ failure: StorageFailure, _ complete: (StorageCompletion) -> Void) {
+        if group.expected.contains(where: \.minted) { births.distrust() }
+        if case .ended = failure { ended = failure }
+        counters.withLockedValue { $0.failedGroups += 1 }
+        for expected in group.expected { complete(.failed(expected.token, failure)) }
+    }
+
+    /// Syncs and closes the engine. Called by the writer, after its last group.
+    ///
+    /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after
+    ///   its versions were handed out: others may know dots that are not in this store.
+    public func close() throws -> Bool {
+        try engine.close()
+        return !births.isDistrusted && ended == nil
+    }
+}
+
+/// Figures of one object store since it was opened.
+public struct ObjectStoreStatistics: Sendable, Equatable {
+    /// Records met that were not what was written.
+    public var damagedRecords = 0
+    /// Operations written, and the engine transactions they took.
+    public var writes = 0
+    public var groups = 0
+    public var failedGroups = 0
+    /// Entries cut off version vectors (Dynamo §4.4).
+    public var truncatedEntries = 0
+
+    public init() {}
+}
+
+extension StorageFailure {
+    init(_ error: EngineError) {
+        self =
+            switch error.code {
+            case .full: .full
+            case .syncFailed, .closed: .ended("\(error)")
+            case .tooLarge, .locked, .unwritable, .foreign, .damaged, .failed: .failed("\(error)")
+            }
+    }
+}

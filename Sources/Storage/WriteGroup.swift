@@ -1,0 +1,34 @@
+import Engines
+import NIOCore
+import Node
+
+/// The operations of one engine transaction, as far as they have come.
+struct WriteGroup {
+    struct Expected {
+        let token: StorageToken
+        /// Whether its version was already handed out.
+        let minted: Bool
+    }
+
+    private(set) var batch = WriteBatch()
+    private(set) var expected: [Expected] = []
+    private(set) var isDurable = false
+    /// What the group has made of a record: later operations of the group build on it.
+    private var records: [ByteBuffer: Record] = [:]
+
+    func record(under key: ByteBuffer) -> Record? { records[key] }
+
+    mutating func put(_ record: Record, under key: ByteBuffer) throws(StorageFailure) {
+        let bytes = record.encoded(under: key)
+        guard bytes.readableBytes <= EngineLimits.maximumValueLength else {
+            throw .tooLarge(bytes: bytes.readableBytes, limit: EngineLimits.maximumValueLength)
+        }
+        batch.put(bytes, for: key)
+        records[key] = record
+    }
+
+    mutating func expect(_ token: StorageToken, durable: Bool, minted: Bool) {
+        expected.append(Expected(token: token, minted: minted))
+        isDurable = isDurable || durable
+    }
+}

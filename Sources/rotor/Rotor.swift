@@ -1,0 +1,44 @@
+import ArgumentParser
+import Glibc
+import Server
+
+@main
+struct Rotor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotor",
+        abstract: "A highly available key-value store after Amazon's Dynamo: the daemon and its command line.",
+        discussion: """
+            rotor serve runs a node. The others speak to a running cluster, through any \
+            of its nodes:
+
+              rotor put cart ann 'tea'       store a value: bucket cart, key ann
+              rotor get cart ann             print it
+              rotor locate cart ann          show which nodes hold it
+              rotor status                   show a node, its members, its stores
+
+            Exit codes: 0 done, 1 not found, 2 refused, 3 unavailable, 4 outcome unknown (the write may have \
+            happened), 64 the command line is wrong. Messages go to standard error, data to standard output.
+            """,
+        version: RotorVersion.text,
+        subcommands: [
+            Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self, Demo.self, Bench.self,
+        ])
+
+    static func main() async {
+        // A reader that has seen enough, as in `rotor get … | head`, is met where the writing fails, not by a signal.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try await asyncParseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as CommandFailure {
+            if !failure.message.isEmpty { StandardStreams.complain(failure.message) }
+            Glibc.exit(failure.status.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,220 @@
+import NIOCore
+import Placement
+import Testing
+import Versions
+
+@testable import Node
+
+@Suite struct PutTests {
+    private func put(_ key: ObjectKey, _ change: (inout PutRequest) -> Void = { _ in }) -> ClientRequest {
+        var request = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
+        change(&request)
+        return .put(request)
+    }
+
+    private func replicated(
+        _ node: NodeHarness, _ sent: (replicate: Replicate, to: MemberID), _ result: Result<Bool, ReplicaFailure>
+    ) -> NodeHarness.Effects {
+        let replicated = Replicated(correlation: sent.replicate.correlation, result: result)
+        return node.handle(.message(.replicated(replicated), from: sent.to))
+    }
+
+    /// A put up to the moment when its version goes out.
+    private func minted(
+        _ node: NodeHarness, _ request: ClientRequest
+    ) throws -> (token: StorageToken, sent: [(replicate: Replicate, to: MemberID)], object: VersionedObject) {
+        let effects = node.request(request)
+        let mint = try #require(effects.storage.first)
+        #expect(effects.replies.isEmpty && effects.replicates.isEmpty, "nothing goes out before the mint")
+        let object = try NodeHarness.minted(mint)
+        let sent = node.handle(.storage(.minted(mint.token, object))).replicates
+        return (mint.token, sent, object)
+    }
+
+    @Test("the version goes to all other replicas as soon as it is minted, and W of them make the answer")
+    func answersAtW() throws {
+        for w in 1...3 {
+            let node = try NodeHarness()
+            let put = try minted(
+                node,
+                put(try node.ownKey()) {
+                    $0.w = .count(w)
+                    $0.dw = .count(0)
+                })
+            #expect(put.sent.count == 2)
+            var last = node.handle(.storage(.written(put.token, durable: false)))
+            for sent in put.sent.prefix(w - 1) {
+                #expect(last.replies.isEmpty, "W=\(w)")
+                #expect(sent.replicate.object == put.object && !sent.replicate.durable)
+                last = replicated(node, sent, .success(false))
+            }
+            #expect(last.isStored, "W=\(w)")
+            #expect(node.requestsInFlight == 0)
+        }
+    }
+
+    @Test("the own copy is one replica like the others: W may be met without it")
+    func withoutOwnCopy() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()))
+        _ = replicated(node, put.sent[0], .success(true))
+        #expect(replicated(node, put.sent[1], .success(true)).isStored)
+    }
+
+    @Test("DW counts synced copies only")
+    func durable() throws {
+        let node = try NodeHarness()
+        let put = try minted(
+            node,
+            put(try node.ownKey()) {
+                $0.w = .one
+                $0.dw = .count(2)
+            })
+        #expect(put.sent.filter { $0.replicate.durable }.count == 2)
+        #expect(node.handle(.storage(.written(put.token, durable: true))).replies.isEmpty)
+        #expect(replicated(node, put.sent[0], .success(false)).replies.isEmpty, "stored, not synced")
+        #expect(replicated(node, put.sent[1], .success(true)).isStored)
+    }
+
+    @Test("when W or DW cannot be reached any more, the failure has its numbers")
+    func impossible() throws {
+        let node = try NodeHarness()
+        let key = try node.ownKey()
+        let first = try minted(node, put(key))
+        _ = replicated(node, first.sent[0], .failure(.storage(.full)))
+        #expect(
+            replicated(node, first.sent[1], .failure(.stampAhead(milliseconds: 70_000))).failure
+                == .notEnoughReplies(.w, needed: 2, got: 0))
+        let second = try minted(
+            node,
+            put(key) {
+                $0.w = .one
+                $0.dw = .all
+            })
+        #expect(
+            replicated(node, second.sent[0], .success(false)).failure == .notEnoughReplies(.dw, needed: 3, got: 0))
+        #expect(node.statistics.outcomesUnknown == 2)
+    }
+
+    @Test("a commit that fails after the mint leaves the outcome to the other replicas")
+    func ownCommitFails() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()))
+        #expect(node.handle(.storage(.failed(put.token, .full))).replies.isEmpty)
+        _ = replicated(node, put.sent[0], .success(true))
+        #expect(replicated(node, put.sent[1], .success(true)).isStored)
+    }
+
+    @Test("a mint that is refused fails the put, and nothing goes out")
+    func mintRefused() throws {
+        let node = try NodeHarness()
+        let effects = node.request(put(try node.ownKey()))
+        let failure = StorageFailure.tooManySiblings(count: 101, limit: 100)
+        let last = node.handle(.storage(.failed(effects.storage[0].token, failure)))
+        #expect(last.failure == .storage(failure) && last.sent.isEmpty)
+        #expect(last.failure?.consequence == .refused)
+    }
+
+    @Test("a repeated acknowledgement counts once")
+    func repeatedAcknowledgement() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()) { $0.w = .all })
+        for _ in 0..<3 { #expect(replicated(node, put.sent[0], .success(true)).replies.isEmpty) }
+        _ = node.handle(.storage(.written(put.token, durable: true)))
+        #expect(replicated(node, put.sent[1], .success(true)).isStored)
+    }
+
+    @Test("a link that goes down in the middle counts as a replica that failed")
+    func linkDown() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()) { $0.w = .all })
+        #expect(
+            node.handle(.linkDown(put.sent[0].to)).failure == .notEnoughReplies(.w, needed: 3, got: 0))
+    }
+
+    @Test("a put that gets no answers fails at its deadline, with the numbers")
+    func deadline() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()) { $0.timeoutMilliseconds = 700 })
+        _ = node.handle(.storage(.written(put.token, durable: true)))
+        let effects = node.pass(milliseconds: 700)
+        #expect(effects.failure == .timedOut(.w, needed: 2, got: 1, milliseconds: 700))
+        #expect(effects.failure?.consequence == .outcomeUnknown)
+        #expect(node.requestsInFlight == 0)
+        #expect(replicated(node, put.sent[0], .success(true)).replies.isEmpty, "a late answer changes nothing")
+    }
+
+    @Test("fewer reachable replicas than asked for is known before anything is minted")
+    func tooFewReachable() throws {
+        let node = try NodeHarness(links: 1)
+        let key = try node.ownKey()
+        for (kind, change) in [
+            (QuorumKind.w, { (put: inout PutRequest) in put.w = .all }), (.pw, { $0.pw = .all }),
+            (.dw, { $0.dw = .all }),
+        ] {
+            let effects = node.request(put(key, change))
+            #expect(effects.failure == .tooFewReachable(kind, needed: 3, reachable: 2))
+            #expect(effects.storage.isEmpty)
+            #expect(effects.failure?.consequence == .unavailable)
+        }
+    }
+
+    @Test("with fewer members than N, N counts as their number")
+    func fewMembers() throws {
+        let node = try NodeHarness(members: 2, n: 3)
+        let key = try node.ownKey()
+        let all = try minted(node, put(key) { $0.w = .all })
+        #expect(all.sent.count == 1)
+        _ = node.handle(.storage(.written(all.token, durable: true)))
+        #expect(replicated(node, all.sent[0], .success(true)).isStored)
+        let three = try minted(node, put(key) { $0.w = .count(3) })
+        _ = node.handle(.storage(.written(three.token, durable: true)))
+        #expect(replicated(node, three.sent[0], .success(true)).isStored)
+        var get = GetRequest(key: key)
+        get.r = .all
+        let read = node.request(.get(get))
+        _ = node.handle(.storage(.read(read.storage[0].token, nil)))
+        let fetched = Fetched(correlation: read.fetches[0].fetch.correlation, result: .success(nil))
+        #expect(node.handle(.message(.fetched(fetched), from: read.fetches[0].to)).isNotFound)
+        let alone = try NodeHarness(members: 1, n: 3)
+        let own = try minted(alone, put(key))
+        #expect(own.sent.isEmpty)
+        #expect(alone.handle(.storage(.written(own.token, durable: true))).isStored)
+    }
+
+    @Test("returnBody answers with the object as minted and its context")
+    func returnBody() throws {
+        let node = try NodeHarness()
+        let key = try node.ownKey()
+        let put = try minted(
+            node,
+            put(key) {
+                $0.returnBody = true
+                $0.w = .one
+                $0.dw = .count(0)
+            })
+        let reply = node.handle(.storage(.written(put.token, durable: false))).replies.first?.reply
+        guard case .stored(let found?) = reply else {
+            Issue.record("\(String(describing: reply))")
+            return
+        }
+        #expect(found.object == put.object)
+        let context = try Context.opened(found.context, with: NodeHarness.contextKey, boundTo: key.canonicalBytes)
+        #expect(context.vector == put.object.vector && context.fastest == node.me.rawValue)
+    }
+
+    @Test("the context of the put, opened, goes into the mint")
+    func contextHandedOn() throws {
+        let node = try NodeHarness()
+        let key = try node.ownKey()
+        let seen = try NodeHarness.object("seen")
+        let effects = node.request(put(key) { $0.context = NodeHarness.sealed(seen, for: key) })
+        guard case .mint(let mint, let minter, durable: true)? = effects.storage.first?.operation else {
+            Issue.record("\(effects.storage)")
+            return
+        }
+        #expect(mint.context?.vector == seen.vector)
+        #expect(minter == Minter(node: node.me.rawValue, incarnation: node.record.start.incarnation))
+        #expect(effects.storage[0].partition == node.map.partition(of: key))
+    }
+}

@@ -1,0 +1,151 @@
+import Placement
+import Testing
+import Versions
+
+@testable import Node
+
+/// Truth: a node goes on as the incarnation that it was only if a majority of its peers durably remembers this start,
+/// and none knows a later one.
+@Suite struct StartTests {
+    /// A node of five that stopped in good order and starts again.
+    private func restarted(persistsAtOnce: Bool = true, members: Int = 5) throws -> (NodeHarness, StartRecord) {
+        let first = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 50)
+        let second = first.started(stoppedCleanly: true, random: 51)
+        let harness = try NodeHarness(members: members, record: second, continuesIncarnation: true)
+        harness.persistsAtOnce = persistsAtOnce
+        return (harness, second.start)
+    }
+
+    @Test("a majority of the other members makes it ready, fewer do not")
+    func majority() throws {
+        let (node, start) = try restarted()
+        #expect(!node.isReady)
+        for peer in node.members[1...2] {
+            node.handle(.message(.startConfirmed(start), from: peer))
+            node.handle(.message(.startConfirmed(start), from: peer))
+            #expect(!node.isReady, "two of four, however often they say it")
+        }
+        node.handle(.message(.startConfirmed(start), from: node.members[3]))
+        #expect(node.isReady)
+        #expect(node.record.start == start, "the incarnation goes on")
+    }
+
+    @Test("a confirmation of another start counts for nothing")
+    func delayedConfirmation() throws {
+        let (node, start) = try restarted()
+        var earlier = start
+        earlier.session = 50
+        for peer in node.members[1...] { node.handle(.message(.startConfirmed(earlier), from: peer)) }
+        #expect(!node.isReady)
+    }
+
+    @Test("without confirmation in time it goes on as a new incarnation, once that is durable")
+    func confirmationTimeout() throws {
+        let (node, start) = try restarted(persistsAtOnce: false)
+        let effects = node.pass(milliseconds: 2000)
+        let renewed = try #require(effects.records.last)
+        #expect(renewed.start.incarnation > start.incarnation)
+        #expect(renewed.start.number > start.number)
+        #expect(!node.isReady)
+        #expect(node.nextDeadline == nil, "nothing to do but wait for the disk: a tick now would spin")
+        let announced = node.handle(.persisted(revision: renewed.revision))
+        #expect(node.isReady)
+        let starts = announced.sent.compactMap {
+            if case .startAnnounced(let start) = $0.message { start } else { nil }
+        }
+        #expect(starts == Array(repeating: renewed.start, count: 4))
+    }
+
+    @Test("a peer that knows a later start makes an old copy a new incarnation")
+    func oldCopy() throws {
+        let (node, start) = try restarted()
+        let later = StartRecord(number: start.number + 3, session: 99, incarnation: start.incarnation)
+        let effects = node.handle(.message(.startConflict(later), from: node.members[1]))
+        let renewed = try #require(effects.records.last).start
+        #expect(renewed.number > later.number)
+        #expect(renewed.incarnation > later.incarnation)
+        #expect(node.isReady)
+        #expect(node.statistics.startConflicts == 1)
+        node.handle(.message(.startConflict(later), from: node.members[2]))
+        #expect(node.record.start == renewed, "what it has overtaken already changes nothing")
+    }
+
+    @Test("two copies that start with the same number are told apart by their session")
+    func twinCopies() throws {
+        let (node, start) = try restarted()
+        let twin = StartRecord(number: start.number, session: start.session + 1, incarnation: start.incarnation)
+        node.handle(.message(.startConflict(twin), from: node.members[1]))
+        #expect(node.record.start.incarnation != start.incarnation)
+        node.handle(.message(.startConflict(start), from: node.members[1]))
+        #expect(node.statistics.startConflicts == 1, "its own start is no conflict")
+    }
+
+    @Test("an unclean start is ready at once: nobody has been that incarnation")
+    func unclean() throws {
+        let node = try NodeHarness(links: 0)
+        #expect(node.isReady)
+    }
+
+    @Test("a node without peers takes a new incarnation at each start: nobody could tell an old copy")
+    func alone() throws {
+        let (node, start) = try restarted(members: 1)
+        #expect(node.isReady)
+        #expect(node.record.start.incarnation > start.incarnation)
+    }
+
+    @Test("a start is confirmed only once it is remembered durably")
+    func confirming() throws {
+        let node = try NodeHarness(links: 0)
+        node.persistsAtOnce = false
+        let start = StartRecord(number: 4, session: 1, incarnation: 9)
+        let effects = node.handle(.message(.startAnnounced(start), from: node.members[1]))
+        #expect(effects.sent.isEmpty)
+        let record = try #require(effects.records.last)
+        #expect(record.start(of: node.members[1]) == start)
+        let persisted = node.handle(.persisted(revision: record.revision))
+        #expect(persisted.sent.count == 1)
+        guard case .startConfirmed(start) = persisted.sent.first?.message else {
+            Issue.record("no confirmation: \(persisted.sent)")
+            return
+        }
+        let again = node.handle(.message(.startAnnounced(start), from: node.members[1]))
+        #expect(again.records.isEmpty && again.sent.count == 1, "a repeated announcement is confirmed without a write")
+    }
+
+    @Test("an announcement older than what is known is met with what is known")
+    func delayedAnnouncement() throws {
+        let node = try NodeHarness(links: 0)
+        let start = StartRecord(number: 4, session: 1, incarnation: 9)
+        node.handle(.message(.startAnnounced(start), from: node.members[1]))
+        for other in [
+            StartRecord(number: 3, session: 7, incarnation: 9), StartRecord(number: 4, session: 2, incarnation: 9),
+        ] {
+            let effects = node.handle(.message(.startAnnounced(other), from: node.members[1]))
+            guard effects.sent.count == 1, case .startConflict(start) = effects.sent[0].message else {
+                Issue.record("\(other) was answered by \(effects.sent)")
+                continue
+            }
+            #expect(node.record.start(of: node.members[1]) == start)
+        }
+    }
+
+    @Test("a stranger's messages change nothing")
+    func stranger() throws {
+        let node = try NodeHarness()
+        let start = StartRecord(number: 4, session: 1, incarnation: 9)
+        let effects = node.handle(.message(.startAnnounced(start), from: MemberID(rawValue: 4711)))
+        #expect(effects.sent.isEmpty && effects.records.isEmpty)
+    }
+
+    @Test("a node that is not ready hands writes to others and reads as ever")
+    func notReady() throws {
+        let (node, _) = try restarted()
+        let key = try node.ownKey()
+        let put = node.request(.put(PutRequest(key: key, content: Content())))
+        #expect(put.forwards.count == 1 && put.storage.isEmpty)
+        let get = node.request(.get(GetRequest(key: key)))
+        #expect(get.storage.count + get.fetches.count == 2)
+        for peer in node.members[1...] { node.handle(.linkDown(peer)) }
+        #expect(node.request(.put(PutRequest(key: key, content: Content()))).failure == .notReady)
+    }
+}

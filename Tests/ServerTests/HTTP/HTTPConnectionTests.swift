@@ -1,0 +1,273 @@
+import Logging
+import NIOCore
+import Node
+import Server
+import Testing
+
+@Suite("Connections over HTTP", .timeLimit(.minutes(1)))
+struct HTTPConnectionTests {
+    @Test("pipelined requests are answered in order on one connection")
+    func pipelining() async throws {
+        let door = try await OpenDoor.open()
+        let connection = try await door.connect()
+        var requests = ""
+        for number in 0..<50 { requests += Request.put("/buckets/b/keys/\(number)", "value \(number)") }
+        for number in 0..<50 { requests += Request.plain("GET", "/buckets/b/keys/\(number)") }
+        try await connection.send(requests)
+        for _ in 0..<50 { #expect(try await connection.response().status == 204) }
+        for number in 0..<50 { #expect(try await connection.response().text == "value \(number)") }
+        await connection.close()
+        try await door.close()
+    }
+
+    @Test("a request may come byte by byte")
+    func dribble() async throws {
+        let door = try await OpenDoor.open()
+        let connection = try await door.connect()
+        for byte in Request.put("/buckets/b/keys/k", "abc").utf8 {
+            try await connection.send(ByteBuffer(integer: byte))
+        }
+        #expect(try await connection.response().status == 204)
+        #expect(try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k")).text == "abc")
+        await connection.close()
+        try await door.close()
+    }
+
+    @Test("a large value comes back whole, sent with its length and sent in chunks")
+    func largeValues() async throws {
+        let door = try await OpenDoor.open()
+        let value = ByteBuffer(
+            bytes: (0..<UInt32(MemoryNode.maximumObjectBytes)).lazy.map {
+                UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13)
+            })
+        let plain = Request.plain(
+            "PUT", "/buckets/b/keys/plain",
+            ["Content-Type: a/b", "Content-Length: \(value.readableBytes)"])
+        #expect(try await door.exchange(plain, body: value).status == 204)
+        #expect(try await door.get("/buckets/b/keys/plain").body == value)
+
+        let chunked = Request.plain(
+            "PUT", "/buckets/b/keys/chunked", ["Content-Type: a/b", "Transfer-Encoding: chunked"])
+        #expect(try await door.exchange(chunked, body: Request.chunks(of: value)).status == 204)
+        #expect(try await door.get("/buckets/b/keys/chunked").body == value)
+        try await door.close()
+    }
+
+    @Test("a value above the type's limit is refused with both numbers")
+    func typeLimit() async throws {
+        let door = try await OpenDoor.open()
+        let bytes = MemoryNode.maximumObjectBytes + 1
+        let response = try await door.exchange(
+            Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: \(bytes)"]),
+            body: ByteBuffer(repeating: 1, count: bytes))
+        #expect(response.status == 413)
+        #expect(response.text == "object of \(bytes) bytes: at most \(MemoryNode.maximumObjectBytes) are allowed\n")
+        try await door.close()
+    }
+
+    @Test("a body above the hard limit is refused before it comes, and the connection closed")
+    func hardLimit() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let connection = try await door.connect()
+        let response = try await connection.exchange(
+            Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1001"]))
+        #expect(response.status == 413)
+        #expect(response.text == "object of 1001 bytes: at most 1000 are allowed\n")
+        #expect(response["Connection"] == "close")
+        #expect(response["X-Rotor-Failure"] == "refused")
+        // The rest of the body is no request, whatever it looks like.
+        let smuggled = Request.put("/buckets/b/keys/smuggled", "x")
+        try await connection.send(smuggled + String(repeating: "x", count: 1001 - smuggled.utf8.count))
+        #expect(await connection.rest() == "")
+        #expect(door.node.requests.isEmpty)
+        #expect(
+            try await door.exchange(
+                Request.put("/buckets/b/keys/k", String(repeating: "x", count: 1000))
+            ).status == 204)
+        try await door.close()
+    }
+
+    @Test("chunks above the hard limit are refused when they pass it")
+    func chunkedHardLimit() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let connection = try await door.connect()
+        try await connection.send(
+            Request.plain(
+                "PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Transfer-Encoding: chunked"])
+                + "3e8\r\n" + String(repeating: "x", count: 1000) + "\r\n")
+        try await connection.send("1\r\nx\r\n")
+        let response = try await connection.response()
+        #expect(response.status == 413)
+        #expect(response.text == "object of 1001 bytes: at most 1000 are allowed\n")
+        try await connection.send("0\r\n\r\n")
+        #expect(await connection.rest() == "")
+        #expect(door.node.requests.isEmpty)
+        try await door.close()
+    }
+
+    @Test("a client that goes on sending after it was refused is cut off in the end")
+    func lingering() async throws {
+        let door = try await OpenDoor.open {
+            $0.maximumBodyBytes = 1000
+            $0.lingeringBytes = 5000
+        }
+        let connection = try await door.connect()
+        let head = Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1000000"])
+        #expect(try await connection.exchange(head).status == 413)
+        do {
+            for _ in 0..<1000 { try await connection.send(ByteBuffer(repeating: 1, count: 1000)) }
+            Issue.record("a million bytes were taken")
+        } catch {
+            #expect(await connection.rest() == "")
+        }
+        try await door.close()
+    }
+
+    @Test("a client that asks first is told to go on, or refused before it sends")
+    func expectation() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let connection = try await door.connect()
+        let expect = ["Content-Type: a/b", "Content-Length: 3", "Expect: 100-continue"]
+        try await connection.send(Request.plain("PUT", "/buckets/b/keys/k", expect))
+        #expect(try await connection.response().status == 100)
+        #expect(try await connection.exchange("abc").status == 204)
+        let tooLarge = ["Content-Type: a/b", "Content-Length: 3000", "Expect: 100-continue"]
+        #expect(try await connection.exchange(Request.plain("PUT", "/buckets/b/keys/k", tooLarge)).status == 413)
+        await connection.close()
+        let untyped = ["Content-Length: 3", "Expect: 100-continue"]
+        #expect(try await door.exchange(Request.plain("PUT", "/buckets/b/keys/k", untyped)).status == 400)
+        try await door.close()
+    }
+
+    @Test("bodies that together exceed the budget are refused as overload, and give back what they took")
+    func budget() async throws {
+        let door = try await OpenDoor.open { $0.maximumBufferedBytes = 1000 }
+        let half = try await door.connect()
+        try await half.send(
+            Request.plain("PUT", "/buckets/b/keys/half", ["Content-Type: a/b", "Content-Length: 800"])
+                + String(repeating: "x", count: 600))
+        // Its bytes are on the way: another client is refused as soon as they have come.
+        var refused: RawConnection.Response?
+        while refused == nil {
+            let response = try await door.put("/buckets/b/keys/k", String(repeating: "x", count: 500))
+            if response.status != 204 { refused = response }
+        }
+        #expect(refused?.status == 503)
+        #expect(refused?["X-Rotor-Failure"] == "unavailable")
+        #expect(refused?["Retry-After"] == "1")
+        #expect(try await half.exchange(String(repeating: "x", count: 200)).status == 204)
+        #expect(try await door.put("/buckets/b/keys/k", String(repeating: "x", count: 1000)).status == 204)
+        await half.close()
+        try await door.close()
+    }
+
+    @Test("what is no HTTP, and headers beyond the limits, get one line and a closed connection")
+    func garbage() async throws {
+        let cases: [(bytes: String, status: Int)] = [
+            ("garbage\r\n\r\n", 400), ("GET / HTTP/9.9\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+            (
+                "PUT /buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\nzz",
+                400
+            ),
+            (Request.plain("GET", "/ping", ["X-Long: " + String(repeating: "x", count: 5000)]), 431),
+            (Request.plain("GET", "/ping", (0..<100).map { "X-\($0): 1" }), 431),
+        ]
+        let door = try await OpenDoor.open {
+            $0.maximumHeaderBytes = 4000
+            $0.maximumHeaders = 50
+        }
+        for (bytes, status) in cases {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(bytes)
+            #expect(response.status == status, "\(bytes.prefix(80))")
+            #expect(response.text.hasSuffix("\n") && !response.text.dropLast().contains("\n"))
+            #expect(response["X-Rotor-Failure"] == "refused")
+            #expect(await connection.rest() == "", "\(bytes.prefix(80))")
+        }
+        try await door.close()
+    }
+
+    @Test("a request target beyond the limit is refused: 414")
+    func longTarget() async throws {
+        let door = try await OpenDoor.open { $0.maximumTargetBytes = 100 }
+        let response = try await door.get("/buckets/b/keys/" + String(repeating: "k", count: 85))
+        #expect(response.status == 414)
+        #expect(response.text == "request target of 101 bytes: at most 100 are allowed\n")
+        #expect(try await door.get("/buckets/b/keys/" + String(repeating: "k", count: 84)).status == 404)
+        try await door.close()
+    }
+
+    @Test("a stop lets the requests under way be answered, closes their connections and takes no new ones")
+    func drain() async throws {
+        let door = try await OpenDoor.open()
+        let busy = try await door.connect()
+        let idle = try await door.connect()
+        #expect(try await idle.exchange(Request.plain("GET", "/ping")).status == 200)
+        door.node.hold()
+        try await busy.send(Request.put("/buckets/b/keys/k", "x"))
+        while door.node.heldCount == 0 { await Task.yield() }
+        await door.shut()
+        #expect(await idle.rest() == "")
+        door.node.release()
+        let response = try await busy.response()
+        #expect(response.status == 204)
+        #expect(response["Connection"] == "close")
+        #expect(await busy.rest() == "")
+        try await door.close()
+    }
+
+    @Test("a client that hangs up while its request is worked on leaves nothing behind")
+    func hangUp() async throws {
+        let door = try await OpenDoor.open { $0.maximumBufferedBytes = 100 }
+        door.node.hold()
+        for count in 1...3 {
+            let connection = try await door.connect()
+            try await connection.send(Request.put("/buckets/b/keys/k", String(repeating: "x", count: 30)))
+            while door.node.heldCount < count { await Task.yield() }
+            await connection.close()
+        }
+        door.node.release()
+        var response = try await door.put("/buckets/b/keys/k", String(repeating: "x", count: 100))
+        while response.status == 503 {
+            response = try await door.put("/buckets/b/keys/k", String(repeating: "x", count: 100))
+        }
+        #expect(response.status == 204)
+        try await door.close()
+    }
+
+    @Test("HTTP/1.0 and Connection: close are closed after the answer")
+    func closing() async throws {
+        let door = try await OpenDoor.open()
+        for (request, keepsAlive) in [
+            ("GET /ping HTTP/1.0\r\n\r\n", false),
+            ("GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
+            ("GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
+        ] {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(request)
+            #expect(response.text == "OK")
+            #expect(response["Connection"] == (keepsAlive ? "keep-alive" : "close"))
+            if keepsAlive { await connection.close() } else { #expect(await connection.rest() == "") }
+        }
+        try await door.close()
+    }
+
+    @Test("a port in use is one clear error with the address")
+    func portInUse() async throws {
+        let door = try await OpenDoor.open()
+        let port = try #require(door.address.port)
+        let second = HTTPDoor(
+            settings: HTTPDoorSettings(host: "127.0.0.1", port: port), node: MemoryNode(), logger: Logger(label: "x"))
+        do {
+            try await second.run()
+            Issue.record("two doors on one port")
+        } catch let error as HTTPDoorError {
+            #expect(
+                "\(error)" == "cannot listen for HTTP on 127.0.0.1:\(port): the address is in use; end the other"
+                    + " process or set listen.http")
+        }
+        try await door.close()
+    }
+}
