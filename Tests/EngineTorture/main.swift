@@ -2,31 +2,60 @@ import Engines
 import Glibc
 import NIOCore
 
-// A child for the kill test: `engine-torture ENGINE FOLDER synced|unsynced` writes numbered batches as fast as it can
-// and prints each number once its commit has returned. It goes on until it is killed.
+// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES]` writes numbered batches as
+// fast as it can and prints each number once its commit has returned. It goes on until it is killed.
+//
+// With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch; then
+// it prints `full`, gives the space back and goes on.
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let kind = EngineKind(rawValue: arguments[1]),
+guard (4...5).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
     ["synced", "unsynced"].contains(arguments[3])
 else {
-    report("usage: engine-torture ENGINE FOLDER synced|unsynced\n", to: STDERR_FILENO)
+    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES]\n", to: STDERR_FILENO)
     exit(64)
 }
+let durability = arguments[3] == "synced" ? Durability.synced : .unsynced
 
 do {
     let engine = try EngineFactory.open(kind, at: arguments[2])
-    var number = try TortureBatch.newest(in: engine)
-    while true {
-        number += 1
-        try engine.commit(TortureBatch.batch(number), durability: arguments[3] == "synced" ? .synced : .unsynced)
-        report("\(number)\n", to: STDOUT_FILENO)
+    if arguments.count == 5, let bytes = rlim_t(arguments[4]) {
+        limitFiles(to: bytes)
+        guard try writeUntilRefused(engine).code == .full else { exit(6) }
+        report("full\n", to: STDOUT_FILENO)
+        limitFiles(to: rlim_t.max)
     }
+    throw try writeUntilRefused(engine)
 } catch {
     report("engine-torture: \(error)\n", to: STDERR_FILENO)
     exit(2)
 }
 
+/// Goes on from the newest batch there is, which must be whole. Gives back why a commit failed.
+func writeUntilRefused(_ engine: any LocalPersistenceEngine) throws -> EngineError {
+    var number = try TortureBatch.check(engine, acknowledged: 0)
+    while true {
+        number += 1
+        do {
+            try engine.commit(TortureBatch.batch(number), durability: durability)
+        } catch {
+            report("refused: \(error)\n", to: STDERR_FILENO)
+            return error
+        }
+        report("\(number)\n", to: STDOUT_FILENO)
+    }
+}
+
 /// Unbuffered, in one call, so that a line is there whole or not at all.
 func report(_ line: String, to descriptor: Int32) {
     guard write(descriptor, line, line.utf8.count) == line.utf8.count else { exit(3) }
+}
+
+/// The soft limit only, so that it can be raised again. Writes beyond it fail with EFBIG, or are cut short.
+func limitFiles(to bytes: rlim_t) {
+    signal(SIGXFSZ, SIG_IGN)
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(1), &limit) == 0 else { exit(5) }
+    limit.rlim_cur = min(bytes, limit.rlim_max)
+    guard setrlimit(__rlimit_resource_t(1), &limit) == 0 else { exit(5) }
 }

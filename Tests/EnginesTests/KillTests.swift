@@ -20,6 +20,20 @@ struct KillTests {
         try killRepeatedly(kind, durability: "unsynced", times: 5, seed: 12)
     }
 
+    @Test(
+        "a full disk refuses batches with full, and an LMDB store goes on when there is room again",
+        arguments: ["synced", "unsynced"])
+    func fullDisk(durability: String) throws {
+        let folder = try TemporaryFolder()
+        let store = folder.path + "/store"
+        let child = try TortureChild(.lmdb, store, durability, fileBytes: 600_000)
+        let acknowledged = try child.kill(after: 60, commits: 1.5)
+        #expect(child.wasFull, "600,000 bytes were enough for \(acknowledged) batches")
+        let engine = try EngineFactory.open(.lmdb, at: store)
+        #expect(try TortureBatch.check(engine, acknowledged: acknowledged) <= acknowledged + 1)
+        try engine.close()
+    }
+
     private func killRepeatedly(_ kind: EngineKind, durability: String, times: Int, seed: UInt64) throws {
         let folder = try TemporaryFolder()
         let store = folder.path + "/store"
@@ -57,10 +71,12 @@ final class TortureChild {
     private let process = Process()
     private let output = Pipe()
     private let errors = Pipe()
+    /// Whether it met its limit for files.
+    private(set) var wasFull = false
 
-    init(_ kind: EngineKind, _ store: String, _ durability: String) throws {
+    init(_ kind: EngineKind, _ store: String, _ durability: String, fileBytes: Int? = nil) throws {
         process.executableURL = URL(fileURLWithPath: try Self.executable())
-        process.arguments = [kind.rawValue, store, durability]
+        process.arguments = [kind.rawValue, store, durability] + (fileBytes.map { ["\($0)"] } ?? [])
         process.standardOutput = output
         process.standardError = errors
         try process.run()
@@ -93,6 +109,7 @@ final class TortureChild {
         }
         text += output.fileHandleForReading.readDataToEndOfFile()
         let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+        wasFull = lines.contains("full")
         guard let last = lines.last else { return 0 }
         guard let number = Int(last) else { throw Unexpected(description: "the child printed \(last)") }
         return number
