@@ -22,7 +22,7 @@ enum SyncFaults {
             guard !folders.isEmpty else { return false }
             var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
             let count = buffer.withUnsafeMutableBytes { bytes in
-                readlink("/proc/self/fd/\(descriptor)", bytes.baseAddress, bytes.count)
+                bytes.baseAddress.map { readlink("/proc/self/fd/\(descriptor)", $0, bytes.count) } ?? 0
             }
             guard count > 0 else { return false }
             let path = String(decoding: buffer[..<count], as: UTF8.self)
@@ -35,7 +35,7 @@ enum SyncFaults {
     fileprivate static func next(_ name: String) -> Call {
         // dlsym(3), RTLD_NEXT: "Find the next occurrence of the desired symbol in the search order after the current
         // object."
-        guard let found = dlsym(UnsafeMutableRawPointer(bitPattern: -1), name) else {
+        guard let afterThis = UnsafeMutableRawPointer(bitPattern: -1), let found = dlsym(afterThis, name) else {
             preconditionFailure("no \(name) after this program's")
         }
         return unsafeBitCast(found, to: Call.self)

@@ -79,8 +79,7 @@ final class BerkeleySnapshot: @unchecked Sendable {
             if let upperBound = range.upperBound, upperBound.withBytes({ KeyOrder.compare(key, $0) >= 0 }) {
                 return false
             }
-            if let passed, passed.withUnsafeBytes({ KeyOrder.compare(key, $0) <= 0 }) { return false }
-            return images[key] == nil
+            return !hasPassed(key) && images[key] == nil
         }
     }
 
@@ -92,13 +91,18 @@ final class BerkeleySnapshot: @unchecked Sendable {
         if let value { image.writeBytes(value) }
         let record = Record(key: ByteBuffer(bytes: key), value: image)
         monitor.withLock {
-            guard !hasExpired else { return }
+            // The scan may have come by since ``needs(_:)``: then it has read the store, which had this value.
+            guard !hasExpired, !hasPassed(key) else { return }
             images.put(record)
             bytes += record.key.count + record.value.count
             guard bytes > maximumBytes else { return }
             hasExpired = true
             images = RecordMap()
         }
+    }
+
+    private func hasPassed(_ key: UnsafeRawBufferPointer) -> Bool {
+        passed?.withUnsafeBytes { KeyOrder.compare(key, $0) <= 0 } ?? false
     }
 
     /// What to put in place of the entries that were read, up to `last`, or to the end of the range; in order. The scan
