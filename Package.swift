@@ -29,7 +29,8 @@ var targets: [Target] = [
     .target(name: "Simulation", dependencies: ["Node", "Storage", "Engines", "Versions", "Placement", nioCore]),
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
-    .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", nioCore]),
+    .target(name: "CSyncFaults", path: "Tests/CSyncFaults"),
+    .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", "CSyncFaults", nioCore]),
     .testTarget(name: "VersionsTests", dependencies: ["Versions", nioCore]),
     .testTarget(name: "PlacementTests", dependencies: ["Placement", nioCore]),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Versions", "Placement", nioCore]),

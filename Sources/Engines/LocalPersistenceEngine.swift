@@ -39,7 +39,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
 
     func statistics() throws(EngineError) -> EngineStatistics
 
-    /// Syncs and gives back every resource. A second call does nothing.
+    /// Syncs and gives back every resource, also where it fails: then what was not synced before may not be durable. A
+    /// second call does nothing.
     func close() throws(EngineError)
 }
 

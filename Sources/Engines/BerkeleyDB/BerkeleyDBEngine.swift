@@ -116,9 +116,16 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         checkpoints.stop()
         readers.close()
         defer { folder.release() }
-        // A store that can't be trusted is left as it is: its log decides at the next open.
-        if health.isSound { try store.environment.checkpoint(force: true, operation: "close \(folder.path)") }
-        try store.close()
+        var first: EngineError?
+        do throws(EngineError) {
+            // A store that can't be trusted is left as it is: its log decides at the next open.
+            try health.requireSound("close")
+            try store.environment.checkpoint(force: true, operation: "close \(folder.path)")
+        } catch {
+            first = error
+        }
+        do throws(EngineError) { try store.close() } catch { first = first ?? error }
+        if let first { throw first }
     }
 
     private func flushLog(_ operation: StaticString) throws(EngineError) {

@@ -112,10 +112,12 @@ final class SQLiteLog: @unchecked Sendable {
         guard let connection else { return }
         self.connection = nil
         sqlite3_wal_hook(connection.handle, nil, nil)
-        guard health.isSound else {
+        do throws(EngineError) {
+            try health.requireSound("close")
+        } catch {
             backfiller.leaveLogAtClose()
             _ = rotor_sqlite_leave_log_at_close(connection.handle)
-            return
+            throw error
         }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
         if code != SQLITE_OK {
