@@ -5,9 +5,10 @@ public import NIOCore
 /// Keys are ordered as unsigned bytes, a prefix before its extensions, whatever order the C library would have.
 /// A key has 0 to ``EngineLimits/maximumKeyLength`` bytes and a value 0 to ``EngineLimits/maximumValueLength``.
 ///
-/// Any number of threads may read and scan at any time, and never wait behind a commit or its sync. Commits, syncs and
-/// ``close()`` come from one thread at a time (``WriterThread`` is that thread); a commit is visible to every read that
-/// starts after it returned. After ``close()`` every call fails with ``EngineError/Code/closed``.
+/// Any number of threads may read and scan at any time, and never wait behind a sync, nor behind a commit, but for one
+/// exception: ``BerkeleyDBEngine`` locks the pages that a batch changes until it is carried out in memory. Commits,
+/// syncs and ``close()`` come from one thread at a time (``WriterThread`` is that thread); a commit is visible to every
+/// read that starts after it returned. After ``close()`` every call fails with ``EngineError/Code/closed``.
 public protocol LocalPersistenceEngine: AnyObject, Sendable {
     var kind: EngineKind { get }
 

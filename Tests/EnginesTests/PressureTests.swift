@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import NIOCore
 import Testing
 
@@ -75,6 +75,32 @@ struct PressureTests {
         snapshots.end(snapshot)
         #expect(snapshots.writeBegins().isEmpty)
         snapshots.writeEnds()
+    }
+
+    @Test("a scan of Berkeley DB that waits for a batch begins before the next one")
+    func berkeleyScanWaits() throws {
+        let snapshots = BerkeleySnapshots(maximumBytes: 1000)
+        for _ in 0..<200 {
+            #expect(snapshots.writeBegins().isEmpty)
+            let scans = (0..<2).map { _ in CheckThread { _ = snapshots.begin(.all) } }
+            while snapshots.waitingScans < 2 { sched_yield() }
+            snapshots.writeEnds()
+            let told = snapshots.writeBegins()
+            #expect(told.count == 2)
+            snapshots.writeEnds()
+            for scan in scans { try scan.join() }
+            for snapshot in told { snapshots.end(snapshot) }
+        }
+    }
+
+    @Test("what a scan of Berkeley DB has passed while it was being changed is not visited again")
+    func berkeleyPassedMeanwhile() throws {
+        let snapshots = BerkeleySnapshots(maximumBytes: 1000)
+        let snapshot = snapshots.begin(.all)
+        #expect(needs(snapshot, [4]))
+        #expect(try [5].withUnsafeBytes { try snapshot.take(upTo: $0) }.isEmpty)
+        keep(snapshot, [4], of: [1])
+        #expect(try snapshot.take(upTo: nil).isEmpty)
     }
 
     @Test("SQLite's log stays within its bound beside running reads, and gives its space back")

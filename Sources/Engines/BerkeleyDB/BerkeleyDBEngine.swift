@@ -6,10 +6,11 @@ import Synchronization
 /// Berkeley DB 5.3: a btree in a transactional environment (Dynamo §5 names it first).
 ///
 /// - Writes are logged. A commit is visible when its log records are written: a crash of the process loses nothing, one
-///   of the machine the newest. `synced` then syncs the log; a checkpoint does within a minute anyway. Changed pages
-///   follow at checkpoints, on a thread of their own, and never before their log records. Opening recovers from the log.
-/// - Readers lock the page they read, so they wait while a batch that changes this very page is carried out, in memory;
-///   never for a sync. Batches that take long, as with the largest values or long ranges, are felt that way.
+///   of the machine the newest. `synced` then syncs the log; a checkpoint does within about a minute anyway. Changed
+///   pages follow at checkpoints, on a thread of their own, never before their log records. Opening recovers from the
+///   log.
+/// - Readers lock the page they read, so they wait while a batch that changes this very page is carried out, in
+///   memory; never for a sync. Batches that take long, as with the largest values or long ranges, are felt that way.
 /// - A scan has its snapshot from what ``BerkeleySnapshots`` keeps of changes ahead of it, up to a bound.
 /// - Every page has a checksum. The log holds changes, not whole pages: a page that a crash of the machine tore in
 ///   the middle of its 16 KiB is found (`damaged`), not mended.
@@ -36,7 +37,8 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     private static let maximumReaders = 64
     /// Recovery repeats at most what was written since the last checkpoint but one.
     private static let checkpointBytes = 64 << 20
-    private static let checkpointSeconds = 60
+    private static let checkpointMinutes = 1
+    private static let checkpointCheckSeconds = 15
 
     /// Opens the store in a folder that is locked for it, and recovers it if it was not closed.
     ///
@@ -51,8 +53,8 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         writer = try BerkeleyWriter(store: store)
         entryCount = Atomic(writer.entryCount)
         // Recovery and creation are on disk before anything is built on them.
-        try store.environment.checkpoint(force: true, operation: "open \(folder.path)")
-        checkpoints = CheckpointThread(name: "bdb-checkpoint", every: Self.checkpointSeconds) {
+        try store.environment.checkpoint(operation: "open \(folder.path)")
+        checkpoints = CheckpointThread(name: "bdb-checkpoint", every: Self.checkpointCheckSeconds) {
             Self.checkpoint(store, health)
         }
     }
@@ -82,8 +84,9 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         try requireOpen("commit")
         try batch.checkLimits()
         let bytes = batch.byteCount
+        let deletedByRanges: Int
         do throws(BerkeleyWriter.Refusal) {
-            try writer.commit(batch)
+            deletedByRanges = try writer.commit(batch)
         } catch {
             throw refusal(error)
         }
@@ -91,7 +94,8 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         if durability == .synced { try flushLog("commit") }
         commitCount.add(1, ordering: .relaxed)
         bytesSinceCheckpoint += bytes
-        if bytesSinceCheckpoint >= Self.checkpointBytes {
+        // The log has what was deleted, too, and the library knows how much that is.
+        if bytesSinceCheckpoint >= Self.checkpointBytes || deletedByRanges > 0 {
             bytesSinceCheckpoint = 0
             checkpoints.request()
         }
@@ -120,7 +124,7 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         do throws(EngineError) {
             // A store that can't be trusted is left as it is: its log decides at the next open.
             try health.requireSound("close")
-            try store.environment.checkpoint(force: true, operation: "close \(folder.path)")
+            try store.environment.checkpoint(operation: "close \(folder.path)")
         } catch {
             first = error
         }
@@ -170,7 +174,9 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     private static func checkpoint(_ store: BerkeleyStore, _ health: EngineHealth) {
         guard health.isSound else { return }
         do throws(EngineError) {
-            try store.environment.checkpoint(force: false, operation: "checkpoint \(store.environment.path)")
+            try store.environment.checkpoint(
+                afterBytes: checkpointBytes, afterMinutes: checkpointMinutes,
+                operation: "checkpoint \(store.environment.path)")
         } catch {
             // Without space the log keeps what the pages lack, and the next one tries again. Anything else may be a
             // failed sync, after which a second one proves nothing.

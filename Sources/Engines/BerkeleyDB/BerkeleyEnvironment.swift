@@ -48,9 +48,15 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }
     }
 
-    /// Writes changed pages and lets logs go that recovery no longer needs. Does nothing where nothing was logged.
-    func checkpoint(force: Bool, operation: String) throws(EngineError) {
-        let code = bdb_env_txn_checkpoint(pointer, 0, 0, force ? UInt32(DB_FORCE) : 0)
+    /// Writes changed pages and lets logs go that recovery no longer needs.
+    func checkpoint(operation: String) throws(EngineError) {
+        let code = bdb_env_txn_checkpoint(pointer, 0, 0, UInt32(DB_FORCE))
+        try check(code, "DB_ENV->txn_checkpoint", operation)
+    }
+
+    /// The same where so much was logged since the last one, or anything at all and the time has passed.
+    func checkpoint(afterBytes bytes: Int, afterMinutes minutes: Int, operation: String) throws(EngineError) {
+        let code = bdb_env_txn_checkpoint(pointer, UInt32(bytes >> 10), UInt32(minutes), 0)
         try check(code, "DB_ENV->txn_checkpoint", operation)
     }
 

@@ -3,14 +3,15 @@ import NIOCore
 /// The snapshots of running scans: of every key that changes in what a scan has still before it, the value that was
 /// there when it began.
 ///
-/// Berkeley DB has page versions of its own (DB_MULTIVERSION), but release 5.3 does not find those that nobody needs any
-/// more: once the cache is full it writes them to `__db.freezer` files one by one, and a put costs ten times as much, as
-/// long as versions are kept. Here a put costs one more read while a scan runs, and nothing otherwise.
+/// Berkeley DB has page versions of its own (DB_MULTIVERSION), but release 5.3 does not find those that nobody needs
+/// any more: once the cache is full it writes them to `__db.freezer` files one by one, and a put costs ten times as
+/// much, as long as versions are kept. Here a put costs one more read while a scan runs, and nothing otherwise.
 final class BerkeleySnapshots: @unchecked Sendable {
     // Unchecked: the mutable fields are used under `monitor`.
     private let monitor = Monitor()
     private var running: [BerkeleySnapshot] = []
     private var isWriting = false
+    private var waiting = 0
     private let maximumBytes: Int
 
     /// - Parameter maximumBytes: What one scan may keep of replaced values; one that needs more ends with `expired`.
@@ -18,25 +19,35 @@ final class BerkeleySnapshots: @unchecked Sendable {
         self.maximumBytes = maximumBytes
     }
 
-    /// The store as of now, for one scan, until ``end(_:)``. It waits for a batch that is being carried out, not for its
-    /// sync: a snapshot lies between two batches.
+    /// The store as of now, for one scan, until ``end(_:)``. It waits for a batch that is being carried out, not for
+    /// its sync: a snapshot lies between two batches.
     func begin(_ range: KeyRange) -> BerkeleySnapshot {
         monitor.withLock {
-            while isWriting { monitor.wait() }
+            if isWriting {
+                waiting += 1
+                while isWriting { monitor.wait() }
+                waiting -= 1
+                if waiting == 0 { monitor.wakeAll() }
+            }
             let snapshot = BerkeleySnapshot(range, maximumBytes: maximumBytes)
             running.append(snapshot)
             return snapshot
         }
     }
 
+    /// Scans that wait for the end of a batch.
+    var waitingScans: Int { monitor.withLock { waiting } }
+
     func end(_ snapshot: BerkeleySnapshot) {
         monitor.withLock { running.removeAll { $0 === snapshot } }
     }
 
-    /// Before a batch's first change, with ``writeEnds()`` when it is visible or undone: the snapshots that must be told
-    /// of what it changes.
+    /// Before a batch's first change, with ``writeEnds()`` when it is visible or undone: the snapshots that must be
+    /// told of what it changes.
     func writeBegins() -> [BerkeleySnapshot] {
         monitor.withLock {
+            // Those who waited for the batch before go first, or a busy writer might keep them for ever.
+            while waiting > 0 { monitor.wait() }
             isWriting = true
             return running
         }

@@ -23,8 +23,9 @@ final class BerkeleyWriter {
         entryCount = try store.storedEntryCount()
     }
 
-    /// Returns when the batch is visible and its log records are written, not synced.
-    func commit(_ batch: WriteBatch) throws(Refusal) {
+    /// Returns when the batch is visible and its log records are written, not synced. Gives back how many entries its
+    /// ranges deleted.
+    func commit(_ batch: WriteBatch) throws(Refusal) -> Int {
         snapshots = store.snapshots.writeBegins()
         defer {
             snapshots = []
@@ -40,12 +41,13 @@ final class BerkeleyWriter {
         }
     }
 
-    private func commitOnce(_ batch: WriteBatch) throws(Refusal) {
+    private func commitOnce(_ batch: WriteBatch) throws(Refusal) -> Int {
         var count = entryCount
+        var deletedByRanges = 0
         var isCommitting = false
         do throws(BerkeleyFailure) {
             let transaction = try BerkeleyTransaction(store.entries)
-            try carryOut(batch, with: transaction.cursor, count: &count)
+            deletedByRanges = try carryOut(batch, with: transaction.cursor, count: &count)
             if count != entryCount { try transaction.put(count, into: store.counters) }
             isCommitting = true
             // Written, not synced: the locks on its pages go before the sync, so that no reader waits for that.
@@ -54,11 +56,13 @@ final class BerkeleyWriter {
             throw isCommitting && !error.isConflict ? .unknown(error) : .undone(error)
         }
         entryCount = count
+        return deletedByRanges
     }
 
     private func carryOut(
         _ batch: WriteBatch, with cursor: UnsafeMutablePointer<DBC>, count: inout Int
-    ) throws(BerkeleyFailure) {
+    ) throws(BerkeleyFailure) -> Int {
+        var deletedByRanges = 0
         for operation in batch.operations {
             switch operation {
             case .put(let key, let value):
@@ -66,9 +70,11 @@ final class BerkeleyWriter {
             case .delete(let key):
                 if try delete(key, with: cursor) { count -= 1 }
             case .deleteRange(let range):
-                count -= try delete(range, with: cursor)
+                deletedByRanges += try delete(range, with: cursor)
             }
         }
+        count -= deletedByRanges
+        return deletedByRanges
     }
 
     /// True where the key is new.
