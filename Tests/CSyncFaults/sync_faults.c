@@ -12,11 +12,13 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char folder[PATH_MAX];
+static unsigned char has_failed[1 << 16];
 static int failures;
 
 void sync_faults_below(const char *path) {
     pthread_mutex_lock(&lock);
     snprintf(folder, sizeof folder, "%s%s", path ? path : "", path ? "/" : "");
+    memset(has_failed, 0, sizeof has_failed);
     failures = 0;
     pthread_mutex_unlock(&lock);
 }
@@ -33,12 +35,13 @@ static int is_broken(int descriptor) {
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     pthread_mutex_lock(&lock);
     int broken = 0;
-    if (folder[0] != '\0') {
+    if (folder[0] != '\0' && descriptor >= 0 && descriptor < (int)sizeof has_failed && !has_failed[descriptor]) {
         ssize_t length = readlink(link, path, sizeof path - 1);
         if (length > 0) {
             path[length] = '\0';
             broken = strncmp(path, folder, strlen(folder)) == 0;
             failures += broken;
+            has_failed[descriptor] = broken;
         }
     }
     pthread_mutex_unlock(&lock);

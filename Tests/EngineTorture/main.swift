@@ -2,27 +2,30 @@ import Engines
 import Glibc
 import NIOCore
 
-// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES]` writes numbered batches as
-// fast as it can and prints each number once its commit has returned. It goes on until it is killed.
+// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay]]` writes numbered
+// batches as fast as it can and prints each number once its commit has returned. It goes on until it is killed.
 //
-// With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch; then
-// it prints `full`, gives the space back and goes on.
+// With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch, which
+// it must do with `full`, and can still be read. Then it prints `full`; with `stay` it waits for its end, or else it
+// gives the space back and goes on.
 
 let arguments = CommandLine.arguments
-guard (4...5).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
+guard (4...6).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
     ["synced", "unsynced"].contains(arguments[3])
 else {
-    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES]\n", to: STDERR_FILENO)
+    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay]]\n", to: STDERR_FILENO)
     exit(64)
 }
 let durability = arguments[3] == "synced" ? Durability.synced : .unsynced
 
 do {
     let engine = try EngineFactory.open(kind, at: arguments[2])
-    if arguments.count == 5, let bytes = rlim_t(arguments[4]) {
+    if arguments.count > 4, let bytes = rlim_t(arguments[4]) {
         limitFiles(to: bytes)
         guard try writeUntilRefused(engine).code == .full else { exit(6) }
+        _ = try TortureBatch.check(engine, acknowledged: 0)
         report("full\n", to: STDOUT_FILENO)
+        while arguments.last == "stay" { pause() }
         limitFiles(to: rlim_t.max)
     }
     throw try writeUntilRefused(engine)

@@ -30,7 +30,7 @@ struct SyncFaultTests {
             sync_faults_below(folder.path)
             defer { sync_faults_below(nil) }
             expectSyncFailed("the failing one") { try failing(engine) }
-            #expect(sync_faults_count() > 0, "no sync came to the faults: the libraries call the C library's")
+            #expect(sync_faults_count() > 0, "the engine's library has not synced through this program's functions")
         }
         expectSyncFailed("a synced commit after it") { try engine.commit(batch(3), durability: .synced) }
         expectSyncFailed("an unsynced commit after it") { try engine.commit(batch(3), durability: .unsynced) }

@@ -44,8 +44,15 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     ///
     /// Errors: `damaged`, `foreign` (another version's files), `unwritable`, `full`, `failed`.
     init(folder: EngineFolder, options: EngineOptions) throws(EngineError) {
-        let store = try BerkeleyStore(
-            path: folder.dataPath, isNew: folder.isNew, options: options)
+        let store: BerkeleyStore
+        do throws(EngineError) {
+            store = try BerkeleyStore(path: folder.dataPath, isNew: folder.isNew, options: options)
+        } catch {
+            var error = error
+            // What recovery cannot mend is damage.
+            if error.number == Int(DB_RUNRECOVERY) { error.code = .damaged }
+            throw error
+        }
         let health = health
         self.folder = folder
         self.store = store
@@ -152,14 +159,13 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
 
     private func refusal(_ refusal: BerkeleyWriter.Refusal) -> EngineError {
         switch refusal {
-        case .undone(let failure):
-            let error = failure.engineError("commit", store.environment.messages)
-            // DB_RUNRECOVERY: the environment has stopped for good.
-            if failure.number == DB_RUNRECOVERY { health.condemn(error) }
-            return error
-        case .unknown(let failure) where failure.number == ENOSPC || failure.number == EDQUOT:
+        case .undone(let failure) where !failure.isEnd:
             return failure.engineError("commit", store.environment.messages)
-        case .unknown(let failure):
+        // A commit record is the last of its write: one that was cut short for want of space is none, and the library
+        // has taken it back (a failed sync, for whatever reason, has another number).
+        case .unknown(let failure) where failure.isFull:
+            return failure.engineError("commit", store.environment.messages)
+        case .undone(let failure), .unknown(let failure):
             return condemn(failure, "commit")
         }
     }
@@ -178,8 +184,7 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
                 afterBytes: checkpointBytes, afterMinutes: checkpointMinutes,
                 operation: "checkpoint \(store.environment.path)")
         } catch {
-            // Without space the log keeps what the pages lack, and the next one tries again. Anything else may be a
-            // failed sync, after which a second one proves nothing.
+            // Without space the log keeps what the pages lack, and the next one tries again.
             guard error.code != .full else { return }
             var verdict = error
             verdict.code = .syncFailed

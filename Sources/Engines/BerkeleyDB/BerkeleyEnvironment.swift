@@ -17,6 +17,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     init(path: String, cacheBytes: Int) throws(EngineError) {
         self.path = path
         let operation = "open \(path)"
+        try check(Self.ownSync, "db_env_set_func_fsync", operation)
         var created: UnsafeMutablePointer<DB_ENV>?
         let code = db_env_create(&created, 0)
         guard code == 0, let created else {
@@ -43,6 +44,9 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         guard let handle else { preconditionFailure("the Berkeley DB environment \(path) is used after close") }
         return handle
     }
+
+    /// Set before the first environment of the process.
+    private static let ownSync = bdb_use_own_sync()
 
     func check(_ code: Int32, _ call: StaticString, _ operation: @autoclosure () -> String) throws(EngineError) {
         guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }

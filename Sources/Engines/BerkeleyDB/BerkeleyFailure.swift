@@ -15,6 +15,12 @@ struct BerkeleyFailure: Error {
     /// operation was selected to resolve a deadlock; its transaction must be aborted.
     var isConflict: Bool { number == DB_LOCK_DEADLOCK || number == DB_LOCK_NOTGRANTED }
 
+    var isFull: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
+
+    /// A failed sync, or the library's own end: after DB_RUNRECOVERY every call fails until the environment is opened
+    /// again, with recovery.
+    var isEnd: Bool { number == ROTOR_BDB_SYNC_FAILED || number == DB_RUNRECOVERY }
+
     /// Counts the attempt that has failed. Conflicts are rare with one writer; so often in a row it is something else.
     func mayRetry(_ attempts: inout Int) -> Bool {
         attempts += 1
@@ -33,11 +39,13 @@ struct BerkeleyFailure: Error {
 
     private var meaning: (EngineError.Code, String) {
         switch number {
-        case ENOSPC, EDQUOT, EFBIG:
+        case _ where isFull:
             (.full, "free some space, raise the store's limit or move it")
+        case _ where isEnd:
+            (.syncFailed, "check the disk; reopen and verify the store")
         case EACCES, EPERM, EROFS:
             (.unwritable, "choose a path that this user can write")
-        case DB_RUNRECOVERY, DB_PAGE_NOTFOUND, DB_VERIFY_BAD, DB_LOG_VERIFY_BAD, DB_CHKSUM_FAIL, ENOENT:
+        case DB_PAGE_NOTFOUND, DB_VERIFY_BAD, DB_LOG_VERIFY_BAD, DB_CHKSUM_FAIL, ENOENT:
             (.damaged, "restore the store or refill it from the other replicas")
         case DB_OLD_VERSION, DB_VERSION_MISMATCH:
             (.foreign, "written by another version of Berkeley DB; use that version, or db5.3_upgrade on a copy")

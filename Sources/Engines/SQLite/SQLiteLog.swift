@@ -199,13 +199,9 @@ extension EngineHealth {
     /// What a failed checkpoint means: busy or out of space, the log keeps everything and the next one tries again.
     /// Anything else may be a failed sync, after which a second one proves nothing.
     fileprivate func note(_ failure: SQLiteFailure, path: String) {
-        switch failure.primary {
-        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL:
-            return
-        default:
-            var error = failure.engineError("checkpoint \(path)")
-            error.code = .syncFailed
-            condemn(error)
-        }
+        if failure.isFull || failure.primary == SQLITE_BUSY || failure.primary == SQLITE_LOCKED { return }
+        var error = failure.engineError("checkpoint \(path)")
+        error.code = .syncFailed
+        condemn(error)
     }
 }

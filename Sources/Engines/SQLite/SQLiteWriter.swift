@@ -73,7 +73,10 @@ final class SQLiteWriter {
             if sqlite3_get_autocommit(connection.handle) == 0 {
                 sqlite3_exec(connection.handle, "ROLLBACK", nil, nil, nil)
             }
-            throw isCommitting && error.primary == SQLITE_IOERR ? .unknown(error) : .undone(error)
+            // The frame that commits is the log's last: one that was cut short for want of space is none, and the next
+            // transaction overwrites it. A log that starts again is synced before its first commit, too.
+            let isUnknown = error.isSync || isCommitting && error.primary == SQLITE_IOERR && !error.isFull
+            throw isUnknown ? .unknown(error) : .undone(error)
         }
         entryCount = count
     }
