@@ -13,7 +13,7 @@ struct PressureTests {
         "a scan keeps its snapshot while keys before and behind it are put, replaced and deleted",
         arguments: [EngineKind.bdb, .sqlite])
     func snapshots(kind: EngineKind) throws {
-        for seed in UInt64(1)...3 {
+        for seed in UInt64(1)...2 {
             let folder = try TemporaryFolder()
             var options = EngineOptions()
             options.cacheBytes = 1 << 20
