@@ -40,10 +40,23 @@ struct KillTests {
         for fileBytes in stride(from: 600_000, to: 640_000, by: 9_973) {
             let folder = try TemporaryFolder()
             let store = folder.path + "/store"
-            let child = try TortureChild(kind, store, durability, fileBytes: fileBytes, staysFull: true)
+            let child = try TortureChild(kind, store, durability, fileBytes: fileBytes, then: "stay")
             let acknowledged = try child.killWhenFull()
             try expectWhole(kind, store, acknowledged: acknowledged, unanswered: 0)
         }
+    }
+
+    @Test("a store whose own file may not grow refuses with full, loses nothing and goes on", arguments: kinds)
+    func fileLimit(kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        let store = folder.path + "/store"
+        // More than the longest of Berkeley DB's log files, which so are no part of this.
+        let child = try TortureChild(kind, store, "unsynced", fileBytes: 40 << 20, then: "grow")
+        let acknowledged = try child.killWhenFull()
+        #expect(acknowledged * Ballast.perBatch > 100, "full after \(acknowledged) batches")
+        let engine = try EngineFactory.open(kind, at: store)
+        try Ballast.check(engine, acknowledged: acknowledged)
+        try engine.close()
     }
 
     private func expectWhole(_ kind: EngineKind, _ store: String, acknowledged: Int, unanswered: Int = 1) throws {
@@ -95,12 +108,12 @@ final class TortureChild {
     /// Whether it met its limit for files.
     private(set) var wasFull = false
 
-    init(_ kind: EngineKind, _ store: String, _ durability: String, fileBytes: Int? = nil, staysFull: Bool = false)
+    init(_ kind: EngineKind, _ store: String, _ durability: String, fileBytes: Int? = nil, then: String? = nil)
         throws
     {
         process.executableURL = URL(fileURLWithPath: try Self.executable())
         process.arguments =
-            [kind.rawValue, store, durability] + (fileBytes.map { ["\($0)"] } ?? []) + (staysFull ? ["stay"] : [])
+            [kind.rawValue, store, durability] + (fileBytes.map { ["\($0)"] } ?? []) + (then.map { [$0] } ?? [])
         process.standardOutput = output
         process.standardError = errors
         try process.run()

@@ -49,8 +49,10 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
             store = try BerkeleyStore(path: folder.dataPath, isNew: folder.isNew, options: options)
         } catch {
             var error = error
-            // What recovery cannot mend is damage.
-            if error.number == Int(DB_RUNRECOVERY) { error.code = .damaged }
+            // What recovery cannot mend is damage, unless it lacks the space to.
+            if error.number == Int(DB_RUNRECOVERY) {
+                error.code = BerkeleyFailure.tellOfLimit(error.detail) ? .full : .damaged
+            }
             throw error
         }
         let health = health

@@ -15,6 +15,14 @@ struct BerkeleyFailure: Error {
     /// operation was selected to resolve a deadlock; its transaction must be aborted.
     var isConflict: Bool { number == DB_LOCK_DEADLOCK || number == DB_LOCK_NOTGRANTED }
 
+    /// Where pages cannot be written, the cache cannot make room (ENOMEM) and recovery cannot go on: only the messages
+    /// tell why.
+    static func tellOfLimit(_ messages: String) -> Bool {
+        limits.contains { messages.contains($0) }
+    }
+
+    private static let limits = [ENOSPC, EDQUOT, EFBIG].map { String(cString: db_strerror($0)) }
+
     var isFull: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
 
     /// A failed sync, or the library's own end: after DB_RUNRECOVERY every call fails until the environment is opened
@@ -29,17 +37,17 @@ struct BerkeleyFailure: Error {
 
     /// What a caller can react to, with what the library has said about it meanwhile.
     func engineError(_ operation: String, _ messages: BerkeleyMessages?) -> EngineError {
-        let (code, advice) = meaning
         let own = messages?.take() ?? ""
+        let (code, advice) = meaning(own)
         let reason = own.isEmpty ? String(cString: db_strerror(number)) : own
         return EngineError(
             code, operation: operation, call: "\(call)", number: Int(number),
             detail: advice.isEmpty ? reason : "\(reason); \(advice)")
     }
 
-    private var meaning: (EngineError.Code, String) {
+    private func meaning(_ messages: String) -> (EngineError.Code, String) {
         switch number {
-        case _ where isFull:
+        case _ where isFull || number == ENOMEM && Self.tellOfLimit(messages):
             (.full, "free some space, raise the store's limit or move it")
         case _ where isEnd:
             (.syncFailed, "check the disk; reopen and verify the store")
