@@ -123,7 +123,7 @@ extension StorageNode {
 
     private mutating func fail(_ get: GetCoordination, _ failure: RequestFailure, _ queue: inout EffectQueue) {
         switch get.purpose {
-        case .client(let id): fail(.client(id), failure, &queue)
+        case .client(let id): fail(id, failure, &queue)
         case .peer(let member, let correlation): fail(.peer(member, correlation), failure, &queue)
         case .deletion(_, let origin): fail(origin, failure, &queue)
         }

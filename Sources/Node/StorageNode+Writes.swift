@@ -94,7 +94,7 @@ extension StorageNode {
         case .failed(_, let failure):
             if put.minted == nil {
                 puts.remove(correlation)
-                fail(put.origin, .storage(failure), &queue)
+                onNotMinted(put.origin, .storage(failure), now, &queue)
             } else {
                 puts[correlation]?.onLocalFailure()
                 settle(correlation, &queue)

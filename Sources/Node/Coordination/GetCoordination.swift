@@ -116,9 +116,3 @@ struct GetCoordination {
         }
     }
 }
-
-/// Whom a write's outcome is told.
-enum RequestOrigin {
-    case client(RequestID)
-    case peer(MemberID, Correlation)
-}

@@ -69,6 +69,20 @@ extension RequestFailure {
     }
 }
 
+extension RequestFailure {
+    /// A coordinator could not mint, for a reason of its own: another one may do the write. Not where it is overloaded:
+    /// its load would be the next one's.
+    var isCoordinatorsOwn: Bool {
+        switch self {
+        case .notReady: true
+        case .storage(let failure): !failure.isRefusal && failure != .overloaded
+        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused, .tooFewReachable,
+            .notEnoughReplies, .timedOut, .coordinatorLost, .overloaded:
+            false
+        }
+    }
+}
+
 extension RequestFailure: CustomStringConvertible {
     public var description: String {
         switch self {
