@@ -95,7 +95,7 @@ extension RequestFailure: CustomStringConvertible {
         case .quorumAboveN(let kind, let asked, let n):
             "\(kind.rawValue)=\(asked) is more than the \(n) replicas of the bucket type"
         case .contextRefused(let why):
-            "context refused: \(why); use the context of a get of the same key in this cluster"
+            "context refused: \(why)"
         case .tooFewReachable(let kind, let needed, let reachable):
             "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable);"
                 + " nothing was written"

@@ -54,7 +54,12 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Ended within seconds of its beginning.
     var wasShort: Bool { linkedSince.map { NIODeadline.now() - $0 < .seconds(5) } ?? true }
     var closeFuture: EventLoopFuture<Void>? { context?.channel.closeFuture }
-    var remoteAddress: String { context?.remoteAddress.map { "\($0)" } ?? "an unknown address" }
+    var remoteAddress: String {
+        guard let address = context?.remoteAddress, let host = address.ipAddress, let port = address.port else {
+            return "an unknown address"
+        }
+        return NetworkAddress(host: host, port: port).description
+    }
 
     // MARK: Sending
 
