@@ -3,7 +3,8 @@ import NIOCore
 import Node
 import Placement
 
-/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,clean-stop}`, `stores/NAME/`.
+/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,clean-stop,suspect-NAME}`,
+/// `stores/NAME/`.
 ///
 /// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
 /// has `FORMAT.new` until it is complete: a creation that a crash cut short is begun again, and from then on a missing
@@ -57,6 +58,9 @@ final class DataFolder: Sendable {
     }
 
     func storePath(_ name: String) -> String { "\(path)/stores/\(name)" }
+
+    /// Of the store of that name, whether there is one or not.
+    func suspectMark(_ store: String) -> SuspectMark { SuspectMark(path: "\(path)/node/suspect-\(store)") }
 
     /// Takes the marker of a clean stop away, durably. True where there was one, and it followed the recorded start.
     func consumeCleanStop() throws(DataFolderError) -> Bool {
