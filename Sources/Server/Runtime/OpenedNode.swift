@@ -44,8 +44,7 @@ struct OpenedNode {
                 stores.append(try Self.open(store, in: folder, by: settings.openEngine, logger: logger))
             }
         } catch {
-            Self.close(stores, logger)
-            folder.release()
+            Self.abandon(folder, stores, logger)
             throw error
         }
         self.folder = folder
@@ -72,6 +71,7 @@ struct OpenedNode {
         let record = folder.record.started(stoppedCleanly: stoppedCleanly, random: .random(in: .min ... .max))
         try Self.wrap { () throws(DataFolderError) in try folder.replaceRecord(record) }
         for store in stores { try Self.inStore(store.name) { try store.objects.use(by: record.start) } }
+        try Self.wrap { () throws(DataFolderError) in try folder.completeCreation() }
         for mark in suspects { try Self.wrap { () throws(DataFolderError) in try mark.remove() } }
         return Start(
             record: record, stoppedCleanly: stoppedCleanly,
@@ -112,10 +112,17 @@ struct OpenedNode {
         return members
     }
 
-    /// Gives everything back; the next start counts as one after a crash.
-    func abandon(_ logger: Logger) {
-        Self.close(stores, logger)
-        folder.release()
+    /// Gives everything back, and removes a data folder that only this start has made; on another the next start counts
+    /// as one after a crash.
+    func abandon(_ logger: Logger) { Self.abandon(folder, stores, logger) }
+
+    private static func abandon(_ folder: DataFolder, _ stores: [Store], _ logger: Logger) {
+        close(stores, logger)
+        do throws(DataFolderError) {
+            try folder.abandon()
+        } catch {
+            logger.error("what the failed start has made stays behind: \(error)")
+        }
     }
 
     private static func open(
