@@ -39,6 +39,13 @@ public struct RuntimeSettings: Sendable {
     public var drainMilliseconds = 10_000
     /// How long a start waits for the other members to confirm that this node is not an old copy of itself.
     public var startConfirmationMilliseconds = 2_000
+    /// What opens a store's engine: tests put engines in between whose disk fails.
+    var openEngine: EngineOpening = { (kind, path, options) throws(EngineError) in
+        try EngineFactory.open(kind, at: path, options: options)
+    }
+
+    typealias EngineOpening =
+        @Sendable (EngineKind, _ path: String, EngineOptions) throws(EngineError) -> any LocalPersistenceEngine
 
     public init(
         nodeName: String, dataPath: String, clusterAddress: NetworkAddress, founding: Founding, stores: [Store],
