@@ -20,6 +20,8 @@ public final class ObjectStore: @unchecked Sendable {
     /// leaves its commits to the page cache, where they look as if they stood.
     private var hasUnsyncedCommits = true
     private var ended: StorageFailure?
+    /// The start that uses it.
+    var start: StartRecord?
 
     /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
     public init(
@@ -98,7 +100,13 @@ public final class ObjectStore: @unchecked Sendable {
         switch request.operation {
         case .read: return
         case .mint(let mint, let minter, let durable):
-            let actor = try births.actor(minter, onto: stored, mint.context, engine)
+            let actor: Actor
+            do throws(StorageFailure) {
+                actor = try births.actor(minter, onto: stored, mint.context, engine)
+            } catch {
+                if case .ended = error { ended = error }
+                throw error
+            }
             let minted: Minted
             do throws(MintRefusal) {
                 minted = try mint.minted(onto: stored?.object, actor: actor)
@@ -170,10 +178,14 @@ public final class ObjectStore: @unchecked Sendable {
     /// Syncs and closes the engine. Called by the writer, after its last group.
     ///
     /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after
-    ///   its versions were handed out: others may know dots that are not in this store.
+    ///   its versions were handed out: others may know dots that are not in this store. Nor where the store had ended.
+    /// - Throws: What kept the engine from being closed as a sound one; it is closed all the same.
     public func close() throws -> Bool {
+        let isSound = !births.isDistrusted && ended == nil
+        let bound = Result { () throws(EngineError) in if isSound { try writeClosed() } }
         try engine.close()
-        return !births.isDistrusted && ended == nil
+        try bound.get()
+        return isSound
     }
 }
 

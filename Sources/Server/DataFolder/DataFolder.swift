@@ -3,7 +3,7 @@ import NIOCore
 import Node
 import Placement
 
-/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,clean-stop,suspect-NAME}`,
+/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,bucket-types,clean-stop,suspect-NAME}`,
 /// `stores/NAME/`.
 ///
 /// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
@@ -70,6 +70,11 @@ final class DataFolder: Sendable {
 
     /// Of the store of that name, whether there is one or not.
     func suspectMark(_ store: String) -> SuspectMark { SuspectMark(path: "\(path)/node/suspect-\(store)") }
+
+    /// Refuses bucket types that are configured with other stores than before, and remembers new ones.
+    func bindBucketTypes(_ types: [BucketType]) throws(DataFolderError) {
+        try BucketTypeStores(file: CheckedFile(path: path + "/node/bucket-types")).bind(types)
+    }
 
     /// Takes the marker of a clean stop away, durably. True where there was one, and it followed the recorded start.
     func consumeCleanStop() throws(DataFolderError) -> Bool {

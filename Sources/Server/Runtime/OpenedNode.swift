@@ -55,10 +55,13 @@ struct OpenedNode {
     /// then are stores no longer suspect.
     func begin(_ logger: Logger) throws(StartError) -> Start {
         let previous = folder.record.start
-        let marked = try Self.wrap { () throws(DataFolderError) in try folder.consumeCleanStop() }
+        let marked = try Self.wrap { () throws(DataFolderError) in
+            try folder.bindBucketTypes(bucketTypes.all)
+            return try folder.consumeCleanStop()
+        }
         // The marker speaks of the stores that were closed then: not of older copies, nor of empty ones in their place.
         var others: [String] = []
-        for store in stores where try !Self.inStore(store.name, { try store.objects.wasUsed(by: previous) }) {
+        for store in stores where try !Self.inStore(store.name, { try store.objects.wasClosed(by: previous) }) {
             others.append(store.name)
         }
         if marked, !others.isEmpty {

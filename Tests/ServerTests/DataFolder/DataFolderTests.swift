@@ -182,4 +182,19 @@ import Versions
         let folder = try open()
         #expect(folder.record.start.number == 0)
     }
+
+    @Test("a bucket type keeps the store of its first start, and new types may come")
+    func bucketTypes() throws {
+        let folder = try open()
+        let carts = BucketType(name: "carts", store: "small", n: 3)
+        let films = BucketType(name: "films", store: "large", n: 3)
+        try folder.bindBucketTypes([carts])
+        try folder.bindBucketTypes([carts, films])
+        try folder.bindBucketTypes([films])
+        let moved = BucketType(name: "carts", store: "large", n: 3)
+        #expect(throws: DataFolderError.storeChanged(bucketType: "carts", recorded: "small", asked: "large")) {
+            try folder.bindBucketTypes([films, moved])
+        }
+        try folder.bindBucketTypes([carts, films])
+    }
 }
