@@ -29,11 +29,11 @@ final class LocalCluster: Sendable {
     ) throws {
         self.folder = folder
         self.program = program
-        let ports = try FreePorts.find(engines.count * 3)
+        let ports = try FreePorts.find(engines.count * 2)
         let names = "abcdefghi".prefix(engines.count).map { "\($0)" }
         members = zip(names, engines).enumerated().map { index, pair in
             Member(
-                name: pair.0, http: Endpoint(host: "127.0.0.1", port: ports[index * 3]), engine: pair.1.0,
+                name: pair.0, http: Endpoint(host: "127.0.0.1", port: ports[index * 2]), engine: pair.1.0,
                 largeEngine: pair.1.1)
         }
         processes = NIOLockedValueBox(members.map { _ in nil })
@@ -50,14 +50,13 @@ final class LocalCluster: Sendable {
 
     private func configuration(of member: Member, ports: [Int], _ index: Int) -> String {
         let founders = members.enumerated().map { index, member in
-            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 3 + 1])\", zone: rack-\(index + 1) }"
+            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 2 + 1])\", zone: rack-\(index + 1) }"
         }
         return """
             node: { name: \(member.name), data: ./data-\(member.name), zone: rack-\(index + 1) }
             listen:
               http: \(member.http)
-              cluster: 127.0.0.1:\(ports[index * 3 + 1])
-              pbc: 127.0.0.1:\(ports[index * 3 + 2])
+              cluster: 127.0.0.1:\(ports[index * 2 + 1])
             cluster:
               name: local
               partitions: 256
