@@ -27,7 +27,7 @@ public struct RuntimeSettings: Sendable {
     public var bucketTypes: [BucketType]
     /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place:
     /// it guards against mistakes, such as a context of another cluster, not against attackers.
-    public var secret: String?
+    public var secret: ClusterSecret?
     public var peers = PeerSettings()
     /// Operations that may wait for a store's writer and for its readers.
     public var waitingWrites = 16_384
