@@ -179,12 +179,15 @@ public final class ObjectStore: @unchecked Sendable {
     ///
     /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after
     ///   its versions were handed out: others may know dots that are not in this store. Nor where the store had ended.
-    /// - Throws: What kept the engine from being closed as a sound one; it is closed all the same.
     public func close() throws -> Bool {
-        let isSound = !births.isDistrusted && ended == nil
-        let bound = Result { () throws(EngineError) in if isSound { try writeClosed() } }
+        var isSound = !births.isDistrusted && ended == nil
+        do throws(EngineError) {
+            if isSound { try writeClosed() }
+        } catch {
+            // A full disk, as a rule: nothing is lost, but the next start cannot know that this is the whole store.
+            isSound = false
+        }
         try engine.close()
-        try bound.get()
         return isSound
     }
 }
