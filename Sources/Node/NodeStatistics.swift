@@ -11,12 +11,12 @@ public struct NodeStatistics: Sendable, Equatable {
     public var versionsReturned = [0, 0, 0, 0]
     public var forwards = 0
     public var repeatedForwards = 0
+    /// Coordinators that could not mint, so that the next holder was asked.
+    public var passedOver = 0
     public var hedges = 0
     public var readRepairs = 0
     /// Replicas' versions refused because of their stamp.
     public var stampsRefused = 0
-    /// Entries dropped from version vectors (Dynamo §4.4).
-    public var truncatedEntries = 0
     /// Peers that knew a later start of this node than it did itself.
     public var startConflicts = 0
 

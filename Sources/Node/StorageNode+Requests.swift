@@ -5,9 +5,8 @@ import Versions
 /// From a client's request to the node that coordinates it.
 extension StorageNode {
     mutating func onRequest(_ id: RequestID, _ request: ClientRequest, _ now: Time, _ queue: inout EffectQueue) {
-        let origin = RequestOrigin.client(id)
         guard requestsInFlight < settings.maximumRequests else {
-            fail(origin, .overloaded(waiting: requestsInFlight, limit: settings.maximumRequests), &queue)
+            fail(id, .overloaded(waiting: requestsInFlight, limit: settings.maximumRequests), &queue)
             return
         }
         do throws(RequestFailure) {
@@ -15,33 +14,39 @@ extension StorageNode {
             switch request {
             case .get(let get):
                 statistics.gets += 1
-                try startGet(get, bucketType, for: .client(id), now, &queue)
-            case .put(let put):
-                statistics.puts += 1
-                try route(request, bucketType, context: put.context, id, now, &queue)
-            case .delete(let delete):
-                statistics.deletes += 1
-                try route(request, bucketType, context: delete.context, id, now, &queue)
+                return try startGet(get, bucketType, for: .client(id), now, &queue)
+            case .put: statistics.puts += 1
+            case .delete: statistics.deletes += 1
             }
+            let milliseconds = timeout(request.timeoutMilliseconds)
+            let write = ClientWrite(
+                id: id, request: request, bucketType: bucketType, timeoutMilliseconds: milliseconds,
+                deadline: now.monotonic.advanced(byMilliseconds: milliseconds))
+            try route(write, now, &queue)
         } catch {
-            fail(origin, error, &queue)
+            fail(id, error, &queue)
         }
     }
 
     /// Checks the names and finds the bucket type.
     func accept(_ key: ObjectKey) throws(RequestFailure) -> Int {
-        let lengths = [
-            ("Type", key.type.readableBytes, settings.maximumTypeLength),
-            ("Bucket", key.bucket.readableBytes, settings.maximumBucketLength),
-            ("Key", key.key.readableBytes, settings.maximumKeyLength),
-        ]
-        for (part, length, limit) in lengths where length == 0 || length > limit {
-            throw .badName(part: part, length: length, limit: limit)
+        if let name = badName(in: key) {
+            throw .badName(part: name.part, length: name.length, limit: name.limit)
         }
         guard let position = settings.bucketTypes.position(named: key.type) else {
             throw .unknownBucketType(String(buffer: key.type))
         }
         return position
+    }
+
+    /// The first name that is empty or too long.
+    func badName(in key: ObjectKey) -> (part: String, length: Int, limit: Int)? {
+        func check(_ part: String, _ name: ByteBuffer, _ limit: Int) -> (part: String, length: Int, limit: Int)? {
+            (1...limit).contains(name.readableBytes) ? nil : (part, name.readableBytes, limit)
+        }
+        return check("Type", key.type, settings.maximumTypeLength)
+            ?? check("Bucket", key.bucket, settings.maximumBucketLength)
+            ?? check("Key", key.key, settings.maximumKeyLength)
     }
 
     /// How many replicas a type has in the cluster as it is: fewer members than N count as N.
@@ -52,26 +57,56 @@ extension StorageNode {
     }
 
     /// Chooses a write's coordinator (Dynamo §4.5, §6.4): the holder that answered the preceding get fastest, or this
-    /// node where it is a holder itself, or the first holder that can be reached.
-    private mutating func route(
-        _ request: ClientRequest, _ bucketType: Int, context sealed: ByteBuffer?, _ id: RequestID, _ now: Time,
-        _ queue: inout EffectQueue
-    ) throws(RequestFailure) {
-        let type = settings.bucketTypes[bucketType]
-        let holders = holders(settings.map.partition(of: request.key), type)
-        let context = try open(sealed, request.key)
-        if let fastest = context?.fastest.map(MemberID.init(rawValue:)), fastest != me, holders.contains(fastest),
+    /// node where it is a holder itself, or the first holder that can be reached; of those not passed over.
+    private mutating func route(_ write: ClientWrite, _ now: Time, _ queue: inout EffectQueue) throws(RequestFailure) {
+        let type = settings.bucketTypes[write.bucketType]
+        let holders = holders(settings.map.partition(of: write.request.key), type)
+        let context = try open(write.request.sealedContext, write.request.key)
+        let candidates = holders.filter { !write.passedOver.contains($0) }
+        if let fastest = context?.fastest.map(MemberID.init(rawValue:)), fastest != me, candidates.contains(fastest),
             canForward(to: fastest)
         {
-            forward(request, to: fastest, id, now, &queue)
-        } else if holders.contains(me), isReady {
-            try coordinate(request, bucketType, context, .client(id), now, &queue)
-        } else if let holder = holders.first(where: { $0 != me && canForward(to: $0) }) {
-            forward(request, to: holder, id, now, &queue)
+            forward(write, to: fastest, now, &queue)
+        } else if candidates.contains(me), isReady {
+            do throws(RequestFailure) {
+                let request = write.timed(now.monotonic)
+                try coordinate(request, write.bucketType, context, .client(write), now, &queue)
+            } catch {
+                guard error.isCoordinatorsOwn else { throw error }
+                passOver(me, write, error, now, &queue)
+            }
+        } else if let holder = candidates.first(where: { $0 != me && canForward(to: $0) }) {
+            forward(write, to: holder, now, &queue)
+        } else if let refusal = write.refusal {
+            throw refusal
         } else if holders.contains(me) || holders.contains(where: { peers.canReach($0) }) {
             throw .notReady
         } else {
             throw .tooFewReachable(.w, needed: type.w.resolved(for: holders.count), reachable: 0)
+        }
+    }
+
+    /// A coordinator has failed before it minted. A client's write goes to the next holder, where that may help and
+    /// there is time.
+    mutating func onNotMinted(
+        _ origin: RequestOrigin, _ failure: RequestFailure, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        guard case .client(let write) = origin else { return fail(origin, failure, &queue) }
+        passOver(me, write, failure, now, &queue)
+    }
+
+    private mutating func passOver(
+        _ coordinator: MemberID, _ write: ClientWrite, _ failure: RequestFailure, _ now: Time,
+        _ queue: inout EffectQueue
+    ) {
+        guard failure.isCoordinatorsOwn, now.monotonic < write.deadline else { return fail(write.id, failure, &queue) }
+        var write = write
+        write.passOver(coordinator, failure)
+        statistics.passedOver += 1
+        do throws(RequestFailure) {
+            try route(write, now, &queue)
+        } catch {
+            fail(write.id, error, &queue)
         }
     }
 
@@ -94,24 +129,18 @@ extension StorageNode {
     }
 
     private mutating func forward(
-        _ request: ClientRequest, to coordinator: MemberID, _ id: RequestID, _ now: Time, _ queue: inout EffectQueue
+        _ write: ClientWrite, to coordinator: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
         guard let index = peers.index(of: coordinator), let receiver = keeper.record.start(of: coordinator) else {
             return
         }
         statistics.forwards += 1
         forwardSequences[index] += 1
-        let milliseconds = timeout(request.timeoutMilliseconds)
-        let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
-        let correlation = forwards.insert(
-            ForwardedRequest(
-                client: id, coordinator: coordinator, timeoutMilliseconds: milliseconds, deadline: deadline))
-        watch(correlation, until: deadline, now)
-        var bounded = request
-        bounded.timeoutMilliseconds = milliseconds
+        let correlation = forwards.insert(ForwardedRequest(write: write, coordinator: coordinator))
+        watch(correlation, until: write.deadline, now)
         let forward = Forward(
             correlation: correlation, start: keeper.record.start.number, sequence: forwardSequences[index],
-            receiver: receiver.session, request: bounded)
+            receiver: receiver.session, request: write.timed(now.monotonic))
         queue.emit(.send(.forward(forward), to: coordinator))
     }
 
@@ -135,35 +164,51 @@ extension StorageNode {
         do throws(RequestFailure) {
             let bucketType = try accept(forward.request.key)
             guard isReady else { throw .notReady }
-            let sealed: ByteBuffer? =
-                switch forward.request {
-                case .put(let put): put.context
-                case .delete(let delete): delete.context
-                case .get: nil
-                }
-            let context = try open(sealed, forward.request.key)
+            let context = try open(forward.request.sealedContext, forward.request.key)
             try coordinate(forward.request, bucketType, context, origin, now, &queue)
         } catch {
             fail(origin, error, &queue)
         }
     }
 
-    mutating func onForwarded(_ forwarded: Forwarded, from sender: MemberID, _ queue: inout EffectQueue) {
+    mutating func onForwarded(
+        _ forwarded: Forwarded, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
         guard let request = forwards[forwarded.correlation], request.coordinator == sender else { return }
         forwards.remove(forwarded.correlation)
-        if case .failed(let failure) = forwarded.reply { statistics.count(failure) }
-        queue.emit(.reply(request.client, forwarded.reply))
+        if case .failed(let failure) = forwarded.reply {
+            passOver(sender, request.write, failure, now, &queue)
+        } else {
+            queue.emit(.reply(request.write.id, forwarded.reply))
+        }
+    }
+
+    /// What this node sent never left it: whoever waits goes on without the member.
+    mutating func onUndelivered(
+        _ message: Message, to member: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        switch message {
+        case .fetch(let fetch): onAnswer(fetch.correlation, from: member, .failure(.linkLost), now, &queue)
+        case .replicate(let replicate):
+            let lost = Replicated(correlation: replicate.correlation, result: .failure(.linkLost))
+            onReplicated(lost, from: member, &queue)
+        case .forward(let forward):
+            let name = settings.map.member(member)?.name ?? "\(member)"
+            let lost = Forwarded(correlation: forward.correlation, reply: .failed(.coordinatorUnreachable(name)))
+            onForwarded(lost, from: member, now, &queue)
+        // Their receivers have deadlines of their own, and are told of a start at each new link.
+        case .fetched, .replicated, .forwarded, .startAnnounced, .startConfirmed, .startConflict: break
+        }
     }
 
     mutating func onForwardDeadline(_ correlation: Correlation, _ now: Time, _ queue: inout EffectQueue) {
-        guard let request = forwards[correlation] else { return }
-        guard request.deadline <= now.monotonic else {
-            deadlines.insert(correlation, at: request.deadline)
+        guard let write = forwards[correlation]?.write else { return }
+        guard write.deadline <= now.monotonic else {
+            deadlines.insert(correlation, at: write.deadline)
             return
         }
         forwards.remove(correlation)
-        let failure = RequestFailure.timedOut(.w, needed: 1, got: 0, milliseconds: request.timeoutMilliseconds)
-        fail(.client(request.client), failure, &queue)
+        fail(write.id, .timedOut(.w, needed: 1, got: 0, milliseconds: write.timeoutMilliseconds), &queue)
     }
 
     /// Milliseconds that a request may take.
@@ -179,5 +224,24 @@ extension StorageNode {
 
     mutating func watch(_ correlation: Correlation, until deadline: Instant, _ now: Time) {
         deadlines.insert(correlation, at: firstLook(until: deadline, now))
+    }
+}
+
+extension ClientWrite {
+    /// The request with the time that it has left.
+    fileprivate func timed(_ now: Instant) -> ClientRequest {
+        var request = request
+        request.timeoutMilliseconds = deadline.milliseconds(since: now)
+        return request
+    }
+}
+
+extension ClientRequest {
+    fileprivate var sealedContext: ByteBuffer? {
+        switch self {
+        case .put(let put): put.context
+        case .delete(let delete): delete.context
+        case .get: nil
+        }
     }
 }

@@ -75,6 +75,7 @@ public struct StorageNode: ~Copyable {
         case .persisted(let revision): onPersisted(revision, &queue)
         case .linkUp(let peer): onLinkUp(peer, &queue)
         case .linkDown(let peer): onLinkDown(peer, now, &queue)
+        case .undelivered(let message, let member): onUndelivered(message, to: member, now, &queue)
         case .tick: onTick(now, &queue)
         }
         reserveClock(now, into: &queue)
@@ -93,7 +94,7 @@ public struct StorageNode: ~Copyable {
         case .replicate(let replicate): onReplicate(replicate, from: sender, now, &queue)
         case .replicated(let replicated): onReplicated(replicated, from: sender, &queue)
         case .forward(let forward): onForward(forward, from: sender, now, &queue)
-        case .forwarded(let forwarded): onForwarded(forwarded, from: sender, &queue)
+        case .forwarded(let forwarded): onForwarded(forwarded, from: sender, now, &queue)
         }
     }
 
@@ -136,7 +137,7 @@ public struct StorageNode: ~Copyable {
         }
         for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
             let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
-            onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, &queue)
+            onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, now, &queue)
         }
     }
 
@@ -161,7 +162,7 @@ public struct StorageNode: ~Copyable {
     /// Tells whoever asked for a write.
     func answer(_ origin: RequestOrigin, _ reply: ClientReply, _ queue: inout EffectQueue) {
         switch origin {
-        case .client(let id): queue.emit(.reply(id, reply))
+        case .client(let write): queue.emit(.reply(write.id, reply))
         case .peer(let member, let correlation):
             queue.emit(.send(.forwarded(Forwarded(correlation: correlation, reply: reply)), to: member))
         }
@@ -170,5 +171,10 @@ public struct StorageNode: ~Copyable {
     mutating func fail(_ origin: RequestOrigin, _ failure: RequestFailure, _ queue: inout EffectQueue) {
         statistics.count(failure)
         answer(origin, .failed(failure), &queue)
+    }
+
+    mutating func fail(_ id: RequestID, _ failure: RequestFailure, _ queue: inout EffectQueue) {
+        statistics.count(failure)
+        queue.emit(.reply(id, .failed(failure)))
     }
 }

@@ -160,4 +160,78 @@ import Versions
             return
         }
     }
+
+    @Test("a node whose own store cannot mint hands the write to another holder")
+    func ownStoreRefuses() throws {
+        for failure in [StorageFailure.full, .ended("fdatasync: EIO"), .failed("commit"), .damaged] {
+            let node = try NodeHarness()
+            let key = try node.ownKey()
+            let token = node.request(put(key)).storage[0].token
+            let effects = node.handle(.storage(.failed(token, failure)))
+            #expect(effects.replies.isEmpty && effects.forwards.count == 1, "\(failure)")
+            let (forward, holder) = effects.forwards[0]
+            #expect(holder != node.me)
+            let answer = Forwarded(correlation: forward.correlation, reply: .stored(nil))
+            #expect(node.handle(.message(.forwarded(answer), from: holder)).isStored)
+            #expect(node.requestsInFlight == 0 && node.statistics.passedOver == 1 && node.statistics.unavailable == 0)
+        }
+    }
+
+    @Test("each holder is asked once, and the last one's refusal is the client's")
+    func allRefuse() throws {
+        let (node, key, holders) = try outsider()
+        var effects = node.request(put(key))
+        for holder in holders {
+            #expect(effects.replies.isEmpty && effects.forwards.map(\.to) == [holder])
+            let why = RequestFailure.storage(.ended("\(holder)"))
+            let answer = Forwarded(correlation: effects.forwards[0].forward.correlation, reply: .failed(why))
+            effects = node.handle(.message(.forwarded(answer), from: holder))
+        }
+        #expect(effects.failure == .storage(.ended("\(holders[2])")))
+        #expect(effects.sent.isEmpty && node.requestsInFlight == 0)
+        #expect(node.statistics.passedOver == 3 && node.statistics.unavailable == 1)
+    }
+
+    @Test("a coordinator is passed over only for a reason of its own, and never when it may have minted")
+    func notPassedOver() throws {
+        let failures: [RequestFailure] = [
+            .timedOut(.w, needed: 2, got: 1, milliseconds: 9), .notEnoughReplies(.w, needed: 2, got: 1),
+            .coordinatorLost("b"), .overloaded(waiting: 9, limit: 9), .storage(.overloaded),
+            .storage(.tooManySiblings(count: 9, limit: 9)), .storage(.tooLarge(bytes: 9, limit: 9)),
+            .tooFewReachable(.w, needed: 2, reachable: 1), .objectTooLarge(bytes: 9, limit: 9),
+        ]
+        for failure in failures {
+            let (node, key, holders) = try outsider()
+            let forward = node.request(put(key)).forwards[0].forward
+            let answer = Forwarded(correlation: forward.correlation, reply: .failed(failure))
+            let effects = node.handle(.message(.forwarded(answer), from: holders[0]))
+            #expect(effects.sent.isEmpty && effects.failure == failure)
+        }
+    }
+
+    @Test("the next coordinator has the time that is left, and none is asked when it is over")
+    func timeLeft() throws {
+        let (node, key, holders) = try outsider()
+        var request = put(key)
+        request.timeoutMilliseconds = 800
+        let first = node.request(request).forwards[0].forward
+        #expect(first.request.timeoutMilliseconds == 800)
+        node.pass(milliseconds: 300)
+        let refusal = ClientReply.failed(.notReady)
+        let effects = node.handle(
+            .message(.forwarded(Forwarded(correlation: first.correlation, reply: refusal)), from: holders[0]))
+        #expect(effects.forwards.map(\.to) == [holders[1]])
+        #expect(effects.forwards[0].forward.request.timeoutMilliseconds == 500)
+        #expect(node.pass(milliseconds: 499).replies.isEmpty)
+        let late = node.pass(milliseconds: 1)
+        #expect(late.sent.isEmpty && late.failure == .timedOut(.w, needed: 1, got: 0, milliseconds: 800))
+    }
+
+    @Test("a forward that could not be sent goes to the next holder at once")
+    func undelivered() throws {
+        let (node, key, holders) = try outsider()
+        let forward = node.request(put(key)).forwards[0].forward
+        let effects = node.handle(.undelivered(.forward(forward), to: holders[0]))
+        #expect(effects.replies.isEmpty && effects.forwards.map(\.to) == [holders[1]])
+    }
 }

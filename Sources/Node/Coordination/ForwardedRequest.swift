@@ -1,12 +1,45 @@
 import Placement
 
-/// A write that this node handed to a holder and whose outcome it waits for. It is never sent twice: a write whose
-/// coordinator is lost may have been minted, and a second mint would be a second write.
-struct ForwardedRequest {
-    let client: RequestID
-    let coordinator: MemberID
+/// A client's write and who has coordinated it so far.
+///
+/// A holder that cannot mint (its disk is full, its store ended, it has just started) is passed over, and the next one
+/// is asked: "always writeable" (Dynamo §2.3). Each holder is asked at most once, and only where the one before said
+/// that it minted nothing: a write whose coordinator is lost may have been minted, and a second mint would be a second
+/// write.
+struct ClientWrite {
+    let id: RequestID
+    let request: ClientRequest
+    let bucketType: Int
     let timeoutMilliseconds: Int
     let deadline: Instant
+    private(set) var passedOver: [MemberID] = []
+    /// Of the last that was passed over.
+    private(set) var refusal: RequestFailure?
+
+    init(id: RequestID, request: ClientRequest, bucketType: Int, timeoutMilliseconds: Int, deadline: Instant) {
+        self.id = id
+        self.request = request
+        self.bucketType = bucketType
+        self.timeoutMilliseconds = timeoutMilliseconds
+        self.deadline = deadline
+    }
+
+    mutating func passOver(_ coordinator: MemberID, _ refusal: RequestFailure) {
+        passedOver.append(coordinator)
+        self.refusal = refusal
+    }
+}
+
+/// Whom a write's outcome is told.
+enum RequestOrigin {
+    case client(ClientWrite)
+    case peer(MemberID, Correlation)
+}
+
+/// A write that this node handed to a holder and whose outcome it waits for.
+struct ForwardedRequest {
+    let write: ClientWrite
+    let coordinator: MemberID
 }
 
 /// Tells repeated forwards from one sender: the sender numbers what it forwards to us within each of its starts.

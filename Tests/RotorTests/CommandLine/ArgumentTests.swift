@@ -87,7 +87,7 @@ struct ArgumentTests {
             Serve.self,
             [
                 "serve", "--stores-large-engine", "sqlite", "--node-name", "b", "--bucket-types-photos-store=large",
-                "--bucket-types-photos-w", "all", "--insecure",
+                "--bucket-types-photos-w", "all", "--insecure", "--cluster-secret", "a secret of some length",
             ])
         let configuration = try serve.read(environment: ["ROTOR_NODE_ZONE": "z"], workingFolder: "/here")
         #expect(configuration.stores.map(\.name) == ["default", "large"])
@@ -97,6 +97,7 @@ struct ArgumentTests {
         #expect(configuration.node.data == "/here/rotor-data")
         let settings = try Serve.runtimeSettings(configuration)
         #expect(settings.founding.founders.map(\.name) == ["b"] && settings.stores.count == 2)
+        #expect(settings.secret != nil && settings.secret == configuration.cluster.secret)
     }
 
     @Test("completion scripts know the commands and their options")
@@ -112,14 +113,14 @@ struct ArgumentTests {
     private func parsed<Command: ParsableCommand>(_ type: Command.Type, _ arguments: [String]) throws -> Command {
         try #require(try Rotor.parseAsRoot(arguments) as? Command)
     }
+}
 
-    /// What the program would exit with if parsing were all.
-    private func code(_ arguments: [String]) -> Int32 {
-        do {
-            _ = try Rotor.parseAsRoot(arguments)
-            return 0
-        } catch {
-            return Rotor.exitCode(for: error).rawValue
-        }
+/// What the program would exit with if parsing were all.
+func code(_ arguments: [String]) -> Int32 {
+    do {
+        _ = try Rotor.parseAsRoot(arguments)
+        return 0
+    } catch {
+        return Rotor.exitCode(for: error).rawValue
     }
 }
