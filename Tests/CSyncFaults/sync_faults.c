@@ -48,7 +48,8 @@ static int is_broken(int descriptor) {
     return broken;
 }
 
-/* dlsym(3), RTLD_NEXT: "Find the next occurrence of the desired symbol in the search order after the current object." */
+/* dlsym(3), RTLD_NEXT: "Find the next occurrence of the desired symbol in the search order after the
+ * current object." */
 static int sync_or_fault(const char *name, int descriptor) {
     int (*next)(int);
     if (is_broken(descriptor)) {

@@ -2,19 +2,21 @@ import Engines
 import Glibc
 import NIOCore
 
-// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|grow]]` writes numbered
-// batches as fast as it can and prints each number once its commit has returned. It goes on until it is killed.
+// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]` writes
+// numbered batches as fast as it can and prints each number once its commit has returned. It goes on until it is
+// killed.
 //
 // With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch, which
 // it must do with `full`, and can still be read. Then it prints `full` and gives the space back and goes on; with
-// `stay` it waits for its end instead. With `grow` the store only grows, beside a cache that is too small for it, and
-// what ends it is the store's own file: it gives the space back, commits once more, prints `full` and waits for its end.
+// `stay` it waits for its end instead, with `close` it closes the store first. With `grow` the store only grows, beside
+// a cache that is too small for it, and what ends it is the store's own file: it gives the space back, commits once
+// more, prints `full` and waits for its end.
 
 let arguments = CommandLine.arguments
 guard (4...6).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
     ["synced", "unsynced"].contains(arguments[3])
 else {
-    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|grow]]\n", to: STDERR_FILENO)
+    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]\n", to: STDERR_FILENO)
     exit(64)
 }
 let durability = arguments[3] == "synced" ? Durability.synced : .unsynced
@@ -28,8 +30,9 @@ do {
         if arguments.last == "grow" { try grow(engine) }
         guard try writeUntilRefused(engine).code == .full else { exit(6) }
         _ = try TortureBatch.check(engine, acknowledged: 0)
+        if arguments.last == "close" { try engine.close() }
         report("full\n", to: STDOUT_FILENO)
-        while arguments.last == "stay" { pause() }
+        while arguments.count == 6 { pause() }
         limitFiles(to: rlim_t.max)
     }
     throw try writeUntilRefused(engine)

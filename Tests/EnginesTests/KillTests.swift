@@ -34,13 +34,20 @@ struct KillTests {
         try expectWhole(kind, store, acknowledged: acknowledged)
     }
 
-    @Test("a store whose disk is full is whole when it is killed then", arguments: kinds, ["synced", "unsynced"])
-    func killedWhenFull(kind: EngineKind, durability: String) throws {
+    @Test("a store whose disk is full can be closed, and is whole then or when it is killed", arguments: kinds)
+    func endedWhenFull(kind: EngineKind) throws {
+        for (durability, end) in [("synced", "stay"), ("unsynced", "stay"), ("synced", "close"), ("unsynced", "close")]
+        {
+            try endWhenFull(kind, durability, end)
+        }
+    }
+
+    private func endWhenFull(_ kind: EngineKind, _ durability: String, _ end: String) throws {
         // A range of places where the last write is cut short.
         for fileBytes in stride(from: 600_000, to: 640_000, by: 9_973) {
             let folder = try TemporaryFolder()
             let store = folder.path + "/store"
-            let child = try TortureChild(kind, store, durability, fileBytes: fileBytes, then: "stay")
+            let child = try TortureChild(kind, store, durability, fileBytes: fileBytes, then: end)
             let acknowledged = try child.killWhenFull()
             try expectWhole(kind, store, acknowledged: acknowledged, unanswered: 0)
         }

@@ -137,8 +137,13 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         } catch {
             first = error
         }
+        // Without space the pages stay as they are, and the log has everything. What it could not take is of batches
+        // that were refused: what was acknowledged is in its files.
+        if first?.code == .full {
+            do throws(EngineError) { try store.environment.syncLogFiles() } catch { first = error }
+        }
         do throws(EngineError) { try store.close() } catch { first = first ?? error }
-        if let first { throw first }
+        if let first, first.code != .full { throw first }
     }
 
     private func flushLog(_ operation: StaticString) throws(EngineError) {

@@ -64,6 +64,14 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         try check(code, "DB_ENV->txn_checkpoint", operation)
     }
 
+    /// Where the library cannot, since its buffer holds records that the files have no space for.
+    func syncLogFiles() throws(EngineError) {
+        let operation = "sync the log of \(path)"
+        for name in try FileCalls.names(in: path, operation: operation) where name.hasPrefix("log.") {
+            try FileCalls.sync("\(path)/\(name)", operation: operation)
+        }
+    }
+
     func close() throws(EngineError) {
         guard let handle else { return }
         self.handle = nil

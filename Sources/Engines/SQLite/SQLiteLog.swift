@@ -120,8 +120,16 @@ final class SQLiteLog: @unchecked Sendable {
             throw error
         }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
-        if code != SQLITE_OK {
-            throw SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle).engineError("close \(path)")
+        guard code != SQLITE_OK else { return }
+        let failure = SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle)
+        guard failure.isFull else { throw failure.engineError("close \(path)") }
+        // The database has no space for it: what was committed stays in the log.
+        backfiller.leaveLogAtClose()
+        _ = rotor_sqlite_leave_log_at_close(connection.handle)
+        do throws(SQLiteFailure) {
+            try connection.check(rotor_sqlite_sync_log(connection.handle), "sqlite3_io_methods.xSync")
+        } catch {
+            throw error.engineError("close \(path)")
         }
     }
 
