@@ -50,6 +50,96 @@ struct PressureTests {
         }
     }
 
+    @Test(
+        "a scan over many pages sees whole batches beside a writer that never rests",
+        arguments: [EngineKind.lmdb, .bdb, .sqlite])
+    func wholeBatches(kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        var options = EngineOptions()
+        options.cacheBytes = 1 << 20
+        let engine = try EngineFactory.open(kind, at: folder.path + "/store", options: options)
+        let pairs: UInt32 = 3_000
+        var random = SplitMix64(seed: 7)
+        try engine.commit(pairsBatch(Array(0..<pairs), 0), durability: .unsynced)
+        let isWriting = Flag(true)
+        let writer = CheckThread { [random] in
+            var random = random
+            var number: UInt64 = 0
+            while isWriting.isSet {
+                number += 1
+                let some = (0..<20).map { _ in UInt32.random(in: 0..<pairs, using: &random) }
+                try engine.commit(pairsBatch(some, number), durability: .unsynced)
+            }
+        }
+        do {
+            defer { isWriting.clear() }
+            for round in 0..<15 {
+                let first = UInt32.random(in: 0..<pairs, using: &random)
+                var numbers: [UInt32: UInt64] = [:]
+                try engine.scan(KeyRange(from: pairKey(0, first), to: nil)) { key, value in
+                    let place = UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+                    let number = value.loadUnaligned(as: UInt64.self)
+                    if key[0] == 0 {
+                        numbers[place] = number
+                    } else if let other = numbers.removeValue(forKey: place), other != number {
+                        Issue.record("\(kind.rawValue), scan \(round): pair \(place) is of \(other) and \(number)")
+                        return .stop
+                    }
+                    return .proceed
+                }
+                // What was deleted, was so in both places.
+                #expect(numbers.isEmpty, "\(kind.rawValue), scan \(round): \(numbers.count) pairs in one place only")
+            }
+        }
+        try writer.join()
+        try engine.close()
+    }
+
+    /// Each pair's keys lie far apart; one in four is deleted instead.
+    private func pairsBatch(_ places: [UInt32], _ number: UInt64) -> WriteBatch {
+        var batch = WriteBatch()
+        for place in places {
+            for side in UInt8(0)...1 {
+                guard number == 0 || (UInt64(place) &+ number) % 4 > 0 else {
+                    batch.delete(pairKey(side, place))
+                    continue
+                }
+                var value = ByteBuffer(repeating: 1, count: 300)
+                value.setInteger(number, at: 0, endianness: .host)
+                batch.put(value, for: pairKey(side, place))
+            }
+        }
+        return batch
+    }
+
+    private func pairKey(_ side: UInt8, _ place: UInt32) -> ByteBuffer {
+        var key = ByteBuffer(integer: side)
+        key.writeInteger(place)
+        return key
+    }
+
+    @Test("scans go on after the longest keys, and begin at longer ones", arguments: [EngineKind.lmdb, .bdb, .sqlite])
+    func longestKeys(kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        let engine = try EngineFactory.open(kind, at: folder.path + "/store")
+        let length = EngineLimits.maximumKeyLength
+        let keys = (0..<40).map { number in
+            [UInt8](repeating: 9, count: length - 1) + [UInt8(number * 2)]
+        }
+        var batch = WriteBatch()
+        for key in keys { batch.put(ByteBuffer(repeating: 1, count: 20_000), for: ByteBuffer(bytes: key)) }
+        try engine.commit(batch, durability: .unsynced)
+        #expect(try contents(of: engine).count == keys.count)
+        var found: [[UInt8]] = []
+        let beyond = KeyRange(from: ByteBuffer(bytes: keys[20] + [UInt8](repeating: 0, count: 3 * length)), to: nil)
+        try engine.scan(beyond) { key, _ in
+            found.append(Array(key))
+            return .proceed
+        }
+        #expect(found == Array(keys[21...]), "from a bound of \(4 * length) bytes")
+        try engine.close()
+    }
+
     @Test("Berkeley DB gives a scan up when too much was replaced ahead of it, and keeps nothing of what lies behind")
     func berkeleySnapshotBound() throws {
         let snapshots = BerkeleySnapshots(maximumBytes: 1000)

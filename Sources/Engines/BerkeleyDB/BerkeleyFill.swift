@@ -6,6 +6,7 @@ struct BerkeleyFill: ~Copyable {
     private var room = ReadingRoom(count: BerkeleyFill.firstBytes)
     /// Where the next fill begins.
     private var place: ReadingRoom
+    private var found = ReadingRoom(count: EngineLimits.maximumKeyLength)
     private var data = DBT()
     private(set) var last: UnsafeRawBufferPointer?
 
@@ -67,8 +68,11 @@ struct BerkeleyFill: ~Copyable {
         var opened: UnsafeMutablePointer<DBC>?
         try BerkeleyFailure.check(bdb_cursor_open(database.pointer, nil, &opened, 0), "DB->cursor")
         guard let cursor = opened else { preconditionFailure("DB->cursor returned 0 and no cursor") }
-        // With DB_THREAD the library wants to know where it could write the key to, though it writes it to the buffer.
-        var key = DBT(filling: place.bytes)
+        // With DB_THREAD the library wants to know where to write the key that it finds. It does so even where it then
+        // gives way to the writer: not over `place`, from which the next attempt begins.
+        if found.bytes.count < place.count { found = ReadingRoom(count: place.count) }
+        found.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: place.bytes[..<place.count]))
+        var key = DBT(filling: found.bytes)
         key.size = UInt32(place.count)
         data = DBT(filling: room.bytes)
         let code = bdb_cursor_get(cursor, &key, &data, UInt32(DB_SET_RANGE | DB_MULTIPLE_KEY))
