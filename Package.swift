@@ -83,7 +83,7 @@ if !coreOnly {
         .executableTarget(
             name: "rotor",
             dependencies: [
-                "Server", "RotorClient", "RiakWire", "Node", "Engines", "Versions", "Placement", nioCore,
+                "Server", "RotorClient", "RiakWire", "Simulation", "Node", "Engines", "Versions", "Placement", nioCore,
                 nioConcurrency,
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -104,7 +104,8 @@ if !coreOnly {
         .testTarget(
             name: "RotorTests",
             dependencies: [
-                "rotor", "RotorClient", "RiakWire", "Server", "Engines", "Node", "Placement", nioCore, nioConcurrency,
+                "rotor", "RotorClient", "RiakWire", "Server", "Simulation", "Engines", "Node", "Placement", nioCore,
+                nioConcurrency,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -14,6 +14,9 @@ enum ExitStatus: Int32, Sendable {
     case usage = 64
     /// A value could not be read from its file, or not be written to standard output (`EX_IOERR`).
     case inputOutput = 74
+
+    /// A simulated cluster did not keep what Rotor promises.
+    static let promiseBroken = ExitStatus.notFound
 }
 
 /// Ends the program with a message on standard error. An empty message says nothing.

@@ -112,14 +112,14 @@ struct ArgumentTests {
     private func parsed<Command: ParsableCommand>(_ type: Command.Type, _ arguments: [String]) throws -> Command {
         try #require(try Rotor.parseAsRoot(arguments) as? Command)
     }
+}
 
-    /// What the program would exit with if parsing were all.
-    private func code(_ arguments: [String]) -> Int32 {
-        do {
-            _ = try Rotor.parseAsRoot(arguments)
-            return 0
-        } catch {
-            return Rotor.exitCode(for: error).rawValue
-        }
+/// What the program would exit with if parsing were all.
+func code(_ arguments: [String]) -> Int32 {
+    do {
+        _ = try Rotor.parseAsRoot(arguments)
+        return 0
+    } catch {
+        return Rotor.exitCode(for: error).rawValue
     }
 }
