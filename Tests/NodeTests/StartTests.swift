@@ -96,6 +96,8 @@ import Versions
     @Test("a start is confirmed only once it is remembered durably")
     func confirming() throws {
         let node = try NodeHarness(links: 0)
+        let before = StartRecord(number: 3, session: 1, incarnation: 9)
+        node.handle(.message(.startAnnounced(before), from: node.members[1]))
         node.persistsAtOnce = false
         let start = StartRecord(number: 4, session: 1, incarnation: 9)
         let effects = node.handle(.message(.startAnnounced(start), from: node.members[1]))
@@ -110,6 +112,40 @@ import Versions
         }
         let again = node.handle(.message(.startAnnounced(start), from: node.members[1]))
         #expect(again.records.isEmpty && again.sent.count == 1, "a repeated announcement is confirmed without a write")
+    }
+
+    /// Whether the node answers an announcement of this start with its confirmation.
+    private func confirms(_ node: NodeHarness, _ number: UInt64, by peer: Int = 1) -> Bool {
+        let start = StartRecord(number: number, session: number, incarnation: 9)
+        let effects = node.handle(.message(.startAnnounced(start), from: node.members[peer]))
+        return effects.sent.contains { if case .startConfirmed(start) = $0.message { true } else { false } }
+    }
+
+    @Test("a node that has never heard of a member confirms nothing but what follows")
+    func newDisk() throws {
+        let node = try NodeHarness(links: 0)
+        #expect(!confirms(node, 4), "it could not know of a later one")
+        #expect(!confirms(node, 4), "hearing it again makes it no wiser")
+        #expect(node.record.start(of: node.members[1])?.number == 4, "but it remembers")
+        #expect(confirms(node, 5))
+        #expect(confirms(node, 5))
+    }
+
+    @Test("a node confirms from its record, unless that has turned out to be an old copy")
+    func oldMemory() throws {
+        func restarted() throws -> NodeHarness {
+            let first = try NodeHarness(links: 0)
+            #expect(!confirms(first, 4))
+            let record = first.record.started(stoppedCleanly: true, random: 5)
+            return try NodeHarness(record: record, continuesIncarnation: true, links: 0)
+        }
+        let sound = try restarted()
+        #expect(confirms(sound, 5))
+        let old = try restarted()
+        old.pass(milliseconds: 2000)
+        #expect(old.record.start.number > sound.record.start.number, "nobody confirmed it: a new incarnation")
+        #expect(!confirms(old, 5), "its record may be from before the member's start 6")
+        #expect(confirms(old, 6), "what it heard itself since it can go by")
     }
 
     @Test("an announcement older than what is known is met with what is known")

@@ -104,8 +104,8 @@ extension RequestFailure: CustomStringConvertible {
         case .contextRefused(let why):
             "context refused: \(why)"
         case .tooFewReachable(let kind, let needed, let reachable):
-            "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable);"
-                + " nothing was written"
+            "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable)"
+                + (kind == .r || kind == .pr ? "" : "; nothing was written")
         case .notEnoughReplies(let kind, let needed, let got):
             "\(kind.rawValue.uppercased())-value unsatisfied: needed \(needed), got \(got)"
         case .timedOut(let kind, let needed, let got, let milliseconds):

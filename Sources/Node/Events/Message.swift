@@ -4,7 +4,8 @@ public import Versions
 /// What nodes say to each other. The server encodes it, the simulator hands it over; either may lose, delay, repeat or
 /// reorder it.
 public enum Message: Sendable {
-    /// "I started as this": answered by ``startConfirmed(_:)`` once remembered, or by ``startConflict(_:)``.
+    /// "I started as this": answered by ``startConfirmed(_:)`` once remembered, or by ``startConflict(_:)``; not at all
+    /// by a node that knows of no earlier start and so could not object.
     case startAnnounced(StartRecord)
     /// The announced start is remembered durably, and no later one was known.
     case startConfirmed(StartRecord)

@@ -6,6 +6,9 @@ import Placement
 /// Two starts that both continue an incarnation were each confirmed by a majority of the other members, so some peer
 /// was asked by both, and tells the one that runs on an old copy of the data. That node, and one that is not
 /// confirmed in time, goes on as a new incarnation; its lower half is random, so that needs nobody's consent.
+///
+/// A peer confirms what follows a start that it knew. One that has lost its own memory (a new disk, or an old copy, as
+/// it has had to find out) could not object, so it only listens until it has heard the next start itself.
 struct StartRegistry {
     private enum State {
         case awaiting(confirmedBy: [MemberID])
@@ -19,12 +22,23 @@ struct StartRegistry {
         var start: StartRecord
     }
 
+    /// What was heard of a peer's starts since this node's own start.
+    private struct Hearing {
+        /// The first start's number.
+        let first: UInt64
+        /// Whether the record knew of an earlier one, or of this one, then.
+        let followsRecord: Bool
+    }
+
     private var state: State
     /// A majority of the other members.
     private let needed: Int
     /// When the node stops waiting for confirmations.
     private let deadline: Instant
     private var pendingConfirmations: [PendingConfirmation] = []
+    private var hearings: [MemberID: Hearing] = [:]
+    /// This node has had to take a new incarnation: what it remembers of its peers may be old.
+    private var distrustsRecord = false
     /// Times the node had to take a new incarnation because a peer knew a later start.
     private(set) var conflicts = 0
 
@@ -64,10 +78,15 @@ struct StartRegistry {
             queue.emit(.send(.startConflict(known), to: peer))
             return
         }
+        let hearing =
+            hearings[peer] ?? Hearing(first: start.number, followsRecord: keeper.record.start(of: peer) != nil)
+        hearings[peer] = hearing
+        let mayConfirm = start.number > hearing.first || (hearing.followsRecord && !distrustsRecord)
         var revision = keeper.record.revision
         if keeper.record.start(of: peer) != start {
             revision = keeper.change(&queue) { $0.remember(start, of: peer) }
         }
+        guard mayConfirm else { return }
         if revision <= keeper.persisted {
             queue.emit(.send(.startConfirmed(start), to: peer))
         } else {
@@ -120,6 +139,7 @@ struct StartRegistry {
     private mutating func renew(
         after known: StartRecord, keeper: inout RecordKeeper, into queue: inout EffectQueue
     ) {
+        distrustsRecord = true
         let revision = keeper.change(&queue) { record in
             record.start.number = max(known.number, record.start.number) + 1
             let previous = max(known.incarnation, record.start.incarnation)

@@ -146,7 +146,8 @@ final class SimulatedRun {
         let operation = cluster.ledger.operations[number]
         let pause = cluster.machines[operation.node].pausedUntil
         if pause > cluster.now {
-            cluster.heap.insert(.deadline(number), at: pause + 1_000_000)
+            // What it does first when it goes on may have a millisecond of its own.
+            cluster.heap.insert(.deadline(number), at: pause + 20_000_000)
             return
         }
         let isRunning = cluster.machines[operation.node].process?.number == operation.process
