@@ -232,7 +232,9 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
             try LMDBFailure.check(mdb_stat(transaction, database, &statistics), "statistics", "mdb_stat")
             let about = try LMDBAbout(transaction, database)
             // The record about the database is no entry, and neither is a directory.
-            return .success(statistics.ms_entries - 1 - Int(about.directories))
+            let entries = Int(statistics.ms_entries) - 1 - Int(about.directories)
+            guard entries >= 0 else { throw LMDBAbout.damaged("\(about.directories) directories, more than entries") }
+            return .success(entries)
         } catch {
             return .failure(error)
         }
