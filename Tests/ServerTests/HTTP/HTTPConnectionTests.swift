@@ -20,6 +20,64 @@ struct HTTPConnectionTests {
         try await door.close()
     }
 
+    @Test("what comes behind a request that closes its connection is not carried out")
+    func behindTheLast() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let smuggled = RequestText.put("/buckets/b/keys/k", "x")
+        let tooLong = RequestText.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1001"])
+        let last: [(request: String, status: Int)] = [
+            (RequestText.plain("GET", "/ping", ["Connection: close"]), 200),
+            ("GET /ping HTTP/1.0\r\n\r\n", 200),
+            (RequestText.put("/buckets/b/keys/k?w=x", "abc", ["Connection: close"]), 400),
+            (tooLong + String(repeating: "x", count: 1001), 413),
+        ]
+        for (request, status) in last {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(request + smuggled + smuggled)
+            #expect(response.status == status, "\(request.prefix(80))")
+            #expect(response["Connection"] == "close")
+            #expect(await connection.rest() == "", "\(request.prefix(80))")
+        }
+        #expect(door.node.requests.isEmpty)
+        try await door.close()
+    }
+
+    @Test("a request for another protocol is answered over HTTP, and its connection closed: nothing more is understood")
+    func upgrade() async throws {
+        let door = try await OpenDoor.open()
+        let upgrade = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAA"]
+        let requests: [(request: String, status: Int)] = [
+            (RequestText.plain("GET", "/ping", upgrade), 200),
+            (RequestText.put("/buckets/b/keys/k", "x", upgrade), 204),
+            (RequestText.put("/buckets/b/keys/k?w=x", "x", upgrade), 400),
+            ("CONNECT door:80 HTTP/1.1\r\nHost: door:80\r\n\r\n", 404),
+        ]
+        for (request, status) in requests {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(request)
+            #expect(response.status == status, "\(request.prefix(80))")
+            #expect(response["Connection"] == "close", "\(request.prefix(80))")
+            #expect(await connection.rest() == "")
+        }
+        try await door.close()
+    }
+
+    @Test("a length beyond all numbers is a long body: what is refused with it is answered at once")
+    func endlessBody() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let endless = ["Content-Type: a/b", "Content-Length: 9223372036854775808"]
+        for (method, path, status) in [
+            ("PUT", "/buckets/b/keys/k?w=x", 400), ("PUT", "/buckets/b/keys/k", 413), ("GET", "/nowhere", 404),
+        ] {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(RequestText.plain(method, path, endless))
+            #expect(response.status == status, "\(method) \(path)")
+            #expect(response["Connection"] == "close")
+            await connection.close()
+        }
+        try await door.close()
+    }
+
     @Test("a large answer is sent to its end before its connection is closed")
     func largeAnswerThenClose() async throws {
         let door = try await OpenDoor.open()
@@ -29,6 +87,10 @@ struct HTTPConnectionTests {
         let closing = RequestText.plain("GET", "/buckets/b/keys/k", ["Connection: close"])
         #expect(try await connection.exchange(closing).text == value)
         #expect(await connection.rest() == "")
+        // What comes behind it does not cut it short.
+        let hurried = try await door.connect()
+        #expect(try await hurried.exchange(closing + RequestText.put("/buckets/b/keys/k", "x")).text == value)
+        #expect(await hurried.rest() == "")
         try await door.close()
     }
 
