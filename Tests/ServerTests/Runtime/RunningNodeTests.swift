@@ -134,6 +134,15 @@ import Versions
         #expect(a.log.count(of: "node stopped clean=false") == 1)
     }
 
+    @Test("the counters that have names of Riak's are counters of the node")
+    func counterNames() async throws {
+        let cluster = try TestCluster([.memory])
+        try await cluster.start()
+        let counters = try await cluster.nodes[0].status().counters
+        for (counter, name) in StatsResource.counterNames { #expect(counters[counter] != nil, "\(name)") }
+        await cluster.stop()
+    }
+
     @Test("a node alone serves with fewer members than N")
     func alone() async throws {
         let cluster = try TestCluster([.bdb])
