@@ -196,8 +196,11 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
     }
 
     func received(_ message: Message, from member: MemberID) {
+        guard case .startConflict(let known) = message else { return handle(.message(message, from: member)) }
+        // One that tells nothing new is ignored.
+        let before = node.statistics.startConflicts
         handle(.message(message, from: member))
-        if case .startConflict(let known) = message { reportConflict(known, member) }
+        if node.statistics.startConflicts > before { reportConflict(known, member) }
     }
 
     private func reportConflict(_ known: StartRecord, _ member: MemberID) {

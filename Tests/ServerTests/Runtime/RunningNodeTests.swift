@@ -88,6 +88,29 @@ import Versions
         await cluster.stop()
     }
 
+    @Test("a member that tells of no later start is not believed, and nobody is alarmed")
+    func ignoredConflict() async throws {
+        let cluster = try TestCluster([.memory, .memory])
+        let node = cluster.nodes[0]
+        try await node.start()
+        let running = try #require(node.running)
+        let raw = try await RawPeerConnection(port: running.clusterAddress.port)
+        let name = node.settings.founding.name
+        let hello = PeerHello(
+            cluster: node.settings.founding.clusterID, sender: MemberID.founding(cluster: name, name: "b"),
+            receiver: MemberID.founding(cluster: name, name: "a"), session: 9)
+        try await raw.send(.hello) { hello.write(into: &$0) }
+        await node.linked(to: "b")
+        let known = Message.startConflict(StartRecord(number: 0, session: 1, incarnation: 1))
+        try await raw.send(.message) { MessageCoding.write(known, into: &$0) }
+        // What comes behind it tells that it has been looked at.
+        try await raw.send(.message) { $0.writeString("no message") }
+        await node.unlinked(from: "b")
+        #expect(node.log.count(of: "a member knows a later start") == 0)
+        #expect(try await node.status().counters["start_conflicts"] == 0)
+        await cluster.stop()
+    }
+
     @Test("a store that was emptied, or put back from a copy, means a new incarnation")
     func otherStore() async throws {
         let cluster = try TestCluster([.lmdb, .sqlite, .bdb])
