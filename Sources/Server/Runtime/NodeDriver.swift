@@ -158,7 +158,7 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
             for waiter in readyWaiters { waiter.succeed() }
             readyWaiters.removeAll()
         }
-        if let drainWaiter, requests.count == 0 {
+        if let drainWaiter, isIdle {
             self.drainWaiter = nil
             drainWaiter.succeed()
         }
@@ -235,10 +235,14 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         }
     }
 
-    /// Done when no request waits any more.
+    /// No request is under way, of own clients or of other nodes'.
+    private var isIdle: Bool { requests.count == 0 && node.requestsInFlight == 0 }
+
+    /// Takes no more writes that other nodes forward; done when no request is under way any more.
     func drained() -> EventLoopFuture<Void> {
         loop.flatSubmit { [self] in
-            if requests.count == 0 { return loop.makeSucceededVoidFuture() }
+            node.drain()
+            if isIdle { return loop.makeSucceededVoidFuture() }
             let promise = drainWaiter ?? loop.makePromise(of: Void.self)
             drainWaiter = promise
             return promise.futureResult
