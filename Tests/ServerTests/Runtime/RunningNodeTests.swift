@@ -1,4 +1,5 @@
 import Engines
+import NIOConcurrencyHelpers
 import NIOCore
 import Node
 import Placement
@@ -179,6 +180,56 @@ import Versions
             try node.running?.service.location(of: ObjectKey(type: "default", bucket: "b", key: "k")))
         #expect(location.preferenceList.map(\.node) == ["a"] && location.n == 1)
         await cluster.stop()
+    }
+
+    @Test("a clean stop finishes what other nodes forwarded, and passes what they forward now to the next holder")
+    func drained() async throws {
+        let engines = NIOLockedValueBox<[String: GatedEngine]>([:])
+        let cluster = try TestCluster([.memory, .memory, .memory, .memory]) {
+            let name = $0.nodeName
+            $0.openEngine = { (kind, path, options) throws(EngineError) in
+                let gated = GatedEngine(try EngineFactory.open(kind, at: path, options: options))
+                engines.withLockedValue { $0[name] = gated }
+                return gated
+            }
+        }
+        try await cluster.start()
+        let d = cluster.nodes[3]
+        let service = try #require(d.running?.service)
+        var first = "d"
+        var key = ObjectKey(type: "default", bucket: "b", key: "")
+        for number in 0..<1000 where first == "d" {
+            key = ObjectKey(type: "default", bucket: "b", key: "k\(number)")
+            let places = try service.location(of: key).preferenceList.prefix(3).map(\.node)
+            first = places.contains("d") ? "d" : places[0]
+        }
+        let coordinator = try #require(cluster.nodes.first { $0.name == first && first != "d" })
+        let gate = try #require(engines.withLockedValue { $0[first] }).gate
+        gate.close()
+        let put = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
+        async let early = service.perform(.put(put))
+        while try await coordinator.status().requestsInFlight == 0 { await Task.yield() }
+
+        let running = try #require(coordinator.running)
+        async let stopped: Void = running.stop(.clean)
+        // Each that still goes to the coordinator waits at its gate for so long.
+        var late = put
+        late.timeoutMilliseconds = 100
+        var reply = await service.perform(.put(late))
+        while case .failed(.timedOut) = reply { reply = await service.perform(.put(late)) }
+        guard case .stored = reply else {
+            Issue.record("late: \(reply)")
+            return gate.open()
+        }
+        #expect(try await d.status().counters["coordinators_passed_over"] == 1)
+        gate.open()
+        guard case .stored = await early else {
+            Issue.record("early: \(await early)")
+            return
+        }
+        await stopped
+        #expect(coordinator.log.count(of: "node stopped clean=true") == 1)
+        for node in cluster.nodes where node.name != first { await node.stop(.clean) }
     }
 
     @Test("requests are answered when the node stops, and after it")
