@@ -28,7 +28,6 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Of the peer's start, once the handshake is done.
     private(set) var peerSession: UInt64?
     private(set) var droppedMessages = 0
-    private(set) var oversizedMessages = 0
 
     private let network: PeerNetwork
     private let settings: PeerSettings
@@ -72,7 +71,6 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
             return
         }
         if !append(.message, { MessageCoding.write(message, into: &$0) }) {
-            oversizedMessages += 1
             network.onOversizedMessage(self, message)
         }
     }
