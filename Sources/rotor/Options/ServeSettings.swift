@@ -46,7 +46,7 @@ struct ServeSettings: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Replicas of an object. (default: 3)", valueName: "number"))
     var clusterN: String?
 
-    @Option(name: .long, help: ArgumentHelp("Members to ask first.", valueName: "host:port,…"))
+    @Option(name: .long, help: ArgumentHelp("Members to ask first; means nothing yet.", valueName: "host:port,…"))
     var clusterSeeds: String?
 
     @Option(
