@@ -367,14 +367,37 @@ struct HTTPConnectionTests {
         let port = try #require(door.address.port)
         let second = HTTPDoor(
             settings: HTTPDoorSettings(host: "127.0.0.1", port: port), node: MemoryNode(), logger: Logger(label: "x"))
+        let refusal = "listen.http: 127.0.0.1:\(port) is in use by another program; stop that, or choose another port"
         do {
             try await second.run()
             Issue.record("two doors on one port")
-        } catch let error as HTTPDoorError {
-            #expect(
-                "\(error)" == "cannot listen for HTTP on 127.0.0.1:\(port): the address is in use; end the other"
-                    + " process or set listen.http")
+        } catch let error as ListenError {
+            #expect("\(error)" == refusal)
+        }
+        do {
+            try await HTTPDoor.check(HTTPDoorSettings(host: "127.0.0.1", port: port))
+            Issue.record("a port in use is not noticed")
+        } catch let error as ListenError {
+            #expect("\(error)" == refusal)
         }
         try await door.close()
+        try await HTTPDoor.check(HTTPDoorSettings(host: "127.0.0.1", port: port))
+    }
+
+    @Test("a stop that has no more time says how many connections it cut")
+    func cut() async throws {
+        let door = try await OpenDoor.open()
+        let busy = try await door.connect()
+        let idle = try await door.connect()
+        #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
+        door.node.hold()
+        try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
+        while door.node.heldCount == 0 { await Task.yield() }
+        await door.shut()
+        #expect(await idle.rest() == "")
+        await door.cancel()
+        #expect(await busy.rest() == "")
+        #expect(door.log.count(of: "warning connections closed before all on them was answered") == 1)
+        #expect(door.log.count(of: "connections=1") == 1)
     }
 }

@@ -31,19 +31,8 @@ public struct HTTPDoorSettings: Sendable {
         self.host = host
         self.port = port
     }
-}
 
-/// Why the door could not open.
-public enum HTTPDoorError: Error, Sendable, CustomStringConvertible {
-    case addressInUse(String)
-    case cannotListen(address: String, reason: String)
-
-    public var description: String {
-        switch self {
-        case .addressInUse(let address):
-            "cannot listen for HTTP on \(address): the address is in use; end the other process or set listen.http"
-        case .cannotListen(let address, let reason):
-            "cannot listen for HTTP on \(address): \(reason)"
-        }
+    func listenError(_ cause: any Error) -> ListenError {
+        ListenError(door: "http", address: NetworkAddress(host: host, port: port), cause: cause)
     }
 }
