@@ -66,6 +66,10 @@ public struct StorageNode: ~Copyable {
     public var record: NodeRecord { keeper.record }
     public var requestsInFlight: Int { gets.count + puts.count + forwards.count }
     public var linkedMembers: [MemberID] { peers.linkedMembers }
+    /// What is kept of requests, for its bounds to be held against. A deadline outlives its request by a little.
+    package var kept: (requests: Int, replicaOperations: Int, deadlines: Int) {
+        (requestsInFlight, replicaOperations.count, deadlines.count)
+    }
 
     public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {
         switch event {
