@@ -139,11 +139,11 @@ struct KeyLedger {
         return newest.map { DotSet($0) } ?? DotSet()
     }
 
-    private func checkClosed(_ covered: DotSet, _ what: String) throws(Objection) {
+    private func checkClosed(_ covered: DotSet, _ what: @autoclosure () -> String) throws(Objection) {
         let missing = past(of: covered).subtracting(covered)
         guard missing.isEmpty else {
             throw Objection(
-                truth: .siblingsExact, detail: "\(what) forgets \(names(missing)), which writes in it had seen")
+                truth: .siblingsExact, detail: "\(what()) forgets \(names(missing)), which writes in it had seen")
         }
     }
 

@@ -15,14 +15,16 @@ struct Ledger {
     /// Acknowledged writes that nothing holds any more, each replica of them having lost what it held.
     private(set) var permittedLosses = 0
     var acknowledged = 0
-    /// By key: the deletes that clients asked for.
+    /// By key: what clients asked for, and the deletes among it.
+    private var requests: [[Int]]
     private var deletes: [[Int]]
     /// By node and store: keys written since the last sync.
     private var unsynced: [[Int]]
 
     init(layout: ClusterLayout) {
         self.layout = layout
-        deletes = layout.keys.map { _ in [] }
+        requests = layout.keys.map { _ in [] }
+        deletes = requests
         unsynced = Array(repeating: [], count: layout.members.count * ClusterLayout.stores.count)
         keys = layout.keys.map {
             KeyLedger(layout: $0, policy: layout.types[$0.type].policy, nodes: layout.members.count)
@@ -55,6 +57,7 @@ struct Ledger {
             operation.lossesAtStart = key.losses
             operation.damageAtStart = key.damage
         }
+        requests[operation.key].append(operation.number)
         if operation.kind == .delete { deletes[operation.key].append(operation.number) }
         operations.append(operation)
     }
@@ -247,7 +250,7 @@ struct Ledger {
             if let operation = mint.operation, operations[operation].outcome == .done { permittedLosses += 1 }
         }
         try checkApplication(first, covered, key)
-        let history = ClientHistory(operations.filter { $0.key == index }, of: key.layout, layout, losses: key.lossLog)
+        let history = ClientHistory(requests[index].map { operations[$0] }, of: key.layout, layout, losses: key.lossLog)
         if let complaint = history.complaint(about: first) {
             throw KeyLedger.Objection(truth: .historyKept, detail: complaint)
         }

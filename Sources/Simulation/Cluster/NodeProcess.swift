@@ -55,6 +55,8 @@ struct VirtualMachine {
     var slowness = 0
     /// It does nothing until then.
     var pausedUntil: UInt64 = 0
+    /// Its folder is an old copy.
+    var isRestored = false
     /// Earlier states of its data folder.
     var copies: [Copy] = []
 }

@@ -56,6 +56,7 @@ extension VirtualCluster {
             let copy = copies[Int(draw % UInt64(copies.count))]
             end(node, .kill)
             machines[node].disk = copy.disk
+            machines[node].isRestored = true
             ledger.restore(node: node, copy.held, at: now)
             plan(.start(node), after: down)
         case .wipe(let node, let down):

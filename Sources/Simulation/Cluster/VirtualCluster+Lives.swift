@@ -83,7 +83,8 @@ extension VirtualCluster {
             let old = try file.read().map { try NodeRecord(decoding: $0) } ?? NodeRecord(member: layout.members[node])
             let isMarked = try NodeDisk.marker(files).consume(after: old.start)
             var isClean = try stores.allSatisfy { try $0.objects.wasUsed(by: old.start) } && isMarked
-            if bug == .backupKeepsIncarnation || bug == .dotReusedAfterCrash, old.start.number > 0, !isClean {
+            let isBent = bug == .dotReusedAfterCrash || (bug == .backupKeepsIncarnation && machines[node].isRestored)
+            if isBent, old.start.number > 0, !isClean {
                 strikes += 1
                 isClean = true
             }
@@ -101,6 +102,7 @@ extension VirtualCluster {
 
     private func run(_ node: Int, _ record: NodeRecord, continues: Bool, _ stores: [NodeProcess.Store]) {
         processes += 1
+        machines[node].isRestored = false
         let time = machines[node].timepiece.time(at: now)
         let process = NodeProcess(
             number: processes,

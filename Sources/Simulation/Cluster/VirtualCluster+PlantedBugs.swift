@@ -122,6 +122,15 @@ extension VirtualCluster {
         return remembered[key]
     }
 
+    /// A node with the planted bug answers a message that a sound one only listens to.
+    func answerWronglyIfPlanted(_ message: Message, from: Int, to: Int) {
+        guard bug == .forgetfulConfirms, case .startAnnounced(let start) = message,
+            machines[to].process?.machine.record.start(of: layout.members[from]) == nil
+        else { return }
+        strikes += 1
+        plan(.deliver(.startConfirmed(start), from: to, to: from), after: 4_000_000)
+    }
+
     /// A message as the node with the planted bug would send it.
     func bent(_ message: Message, to: Int) -> Message {
         guard let bug else { return message }

@@ -228,6 +228,7 @@ final class VirtualCluster {
         if bug == .repairWritesOlder, case .replicate(let replicate) = message {
             isRepairing = replicate.correlation == 0
         }
+        answerWronglyIfPlanted(message, from: from, to: to)
         hand(.message(message, from: layout.members[from]), to: to)
         isRepairing = false
     }

@@ -24,6 +24,9 @@ enum PlantedBug: String, CaseIterable, Sendable {
     /// A replica says that it stored what it was sent, and has not.
     case countedWithoutWrite
 
+    /// A peer that has lost its memory confirms a start that it cannot know to be the latest.
+    case forgetfulConfirms
+
     /// A mint is answered, then taken back.
     case mintForgotten
     /// A put ignores its context: what its client had reconciled comes back.
