@@ -90,7 +90,7 @@ public struct StorageNode: ~Copyable {
         guard sender != me, peers.index(of: sender) != nil else { return }
         switch message {
         case .startAnnounced(let start): starts.onAnnounced(start, by: sender, keeper: &keeper, into: &queue)
-        case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: keeper)
+        case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: &keeper, into: &queue)
         case .startConflict(let known): onStartConflict(known, &queue)
         case .fetch(let fetch): onFetch(fetch, from: sender, &queue)
         case .fetched(let fetched): onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)
