@@ -214,6 +214,10 @@ struct KeyLedger {
         durable[node] = held[node]
     }
 
+    mutating func onWriting(node: Int) {
+        damage[node] = 0
+    }
+
     /// The store's machine lost its power; `isUnsynced`: this key was written since the last sync.
     mutating func onPowerFailure(node: Int, isUnsynced: Bool, at time: UInt64) {
         lossLog.append(Loss(time: time, node: node, includesSynced: false))

@@ -193,12 +193,28 @@ struct Ledger {
         unsynced[place].removeAll(keepingCapacity: true)
     }
 
-    mutating func onPowerFailure(node: Int, store: Int, at time: UInt64) {
+    /// The node has ended, and its store may have lost something.
+    mutating func onEnd(node: Int, store: Int, _ loss: StoreLoss, at time: UInt64) {
         let place = place(node, store)
+        switch loss {
+        case .nothing: return
+        case .anything:
+            for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
+                keys[key].onDamaged(node: node, isFound: false, at: time)
+            }
+            unsynced[place] = []
+            return
+        case .unsynced: break
+        }
         for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
             keys[key].onPowerFailure(node: node, isUnsynced: unsynced[place].contains(key), at: time)
         }
         unsynced[place].removeAll(keepingCapacity: true)
+    }
+
+    /// A store has begun to write a key: a damaged copy may be replaced from here on.
+    mutating func onWriting(key: Int, node: Int) {
+        keys[key].onWriting(node: node)
     }
 
     mutating func onDamaged(key: Int, node: Int, isFound: Bool, at time: UInt64) {

@@ -80,7 +80,11 @@ extension VirtualCluster {
     ) throws(StartTrouble) -> (record: NodeRecord, continues: Bool) {
         do {
             let file = NodeDisk.record(files)
-            let old = try file.read().map { try NodeRecord(decoding: $0) } ?? NodeRecord(member: layout.members[node])
+            var old = try file.read().map { try NodeRecord(decoding: $0) } ?? NodeRecord(member: layout.members[node])
+            if bug == .unconfirmedContinues, !old.isConfirmed {
+                strikes += 1
+                old.isConfirmed = true
+            }
             let isMarked = try NodeDisk.marker(files).consume(after: old.start)
             var isClean = try stores.allSatisfy { try $0.objects.wasUsed(by: old.start) } && isMarked
             let isBent = bug == .dotReusedAfterCrash || (bug == .backupKeepsIncarnation && machines[node].isRestored)
@@ -144,7 +148,7 @@ extension VirtualCluster {
         for (index, store) in stores.enumerated() {
             let left = store.engine.left(after: end, &generator)
             machines[node].disk.stores[index] = left.image
-            if left.losesUnsynced { ledger.onPowerFailure(node: node, store: index, at: now) }
+            ledger.onEnd(node: node, store: index, left.loss, at: now)
         }
     }
 
@@ -170,11 +174,8 @@ extension VirtualCluster {
             }
             let left = store.engine.left(after: .cleanStop, &generator)
             machines[node].disk.stores[index] = left.image
-            if left.losesUnsynced {
-                ledger.onPowerFailure(node: node, store: index, at: now)
-            } else {
-                ledger.onSynced(node: node, store: index)
-            }
+            ledger.onEnd(node: node, store: index, left.loss, at: now)
+            if case .nothing = left.loss { ledger.onSynced(node: node, store: index) }
         }
         // The power may go in the very middle of a stop.
         let isUnderFire = !network.isCalm && crashesInStarts && generator.chance(100)

@@ -54,6 +54,9 @@ extension VirtualCluster {
         let group = Array(store.waiting.prefix(count))
         store.waiting.removeFirst(count)
         store.group = group
+        for request in group {
+            if let key = keyIndex(of: request) { ledger.onWriting(key: key, node: node) }
+        }
         var done: [StorageCompletion] = []
         var minted: [StorageCompletion] = []
         perform(group, store) { request, completion in

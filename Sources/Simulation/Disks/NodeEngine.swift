@@ -13,8 +13,8 @@ protocol NodeEngine: LocalPersistenceEngine {
 
     /// The time that the calls so far take is over.
     func callsReturned()
-    /// What is left on the disk when the node ends, and whether commits that were not synced may be gone.
-    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, losesUnsynced: Bool)
+    /// What is left on the disk when the node ends, and what may be gone.
+    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, loss: StoreLoss)
     /// A snapshot of the disk under the running engine, as a power failure now would leave it.
     func snapshot(_ generator: inout SeededGenerator) -> StoreImage
 
@@ -53,6 +53,14 @@ enum NodeEnd {
     case powerFailure
     case kill
     case cleanStop
+}
+
+/// What a store may have lost when its node ended.
+enum StoreLoss {
+    case nothing
+    case unsynced
+    /// Its log is damaged, and no later record says whether that was synced: it may end there.
+    case anything
 }
 
 /// What a store's folder holds while no process has it open.

@@ -84,10 +84,10 @@ final class RealEngine: NodeEngine, @unchecked Sendable {
 
     func callsReturned() {}
 
-    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, losesUnsynced: Bool) {
+    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, loss: StoreLoss) {
         // Closing it again does nothing; a store that was not closed is let go here.
         try? inner.close()
-        return (.folder, false)
+        return (.folder, .nothing)
     }
 
     func snapshot(_ generator: inout SeededGenerator) -> StoreImage {

@@ -154,18 +154,16 @@ final class VirtualEngine: NodeEngine, @unchecked Sendable {
         unreturned.removeAll(keepingCapacity: true)
     }
 
-    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, losesUnsynced: Bool) {
+    func left(after end: NodeEnd, _ generator: inout SeededGenerator) -> (image: StoreImage, loss: StoreLoss) {
         var left = disk
-        switch end {
-        case .cleanStop where isClosed && !ended: return (.disk(left), false)
-        case .kill where !ended:
+        if end == .cleanStop, isClosed, !ended { return (.disk(left), .nothing) }
+        if end == .kill, !ended {
             // Every commit that returned, and any part of the one under way.
             left.truncate(VirtualLog.name, to: generator.within(min(returnedLength, length)...length))
-            return (.disk(left), isFileDamaged)
-        case .cleanStop, .kill, .powerFailure:
-            left.losePower(&generator)
-            return (.disk(left), true)
+            return (.disk(left), isFileDamaged ? .anything : .nothing)
         }
+        left.losePower(&generator)
+        return (.disk(left), isFileDamaged ? .anything : .unsynced)
     }
 
     func keys(in range: KeyRange) -> [ByteBuffer] { Array(writerRecords.keys[writerRecords.indices(in: range)]) }

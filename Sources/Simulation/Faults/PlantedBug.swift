@@ -26,6 +26,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
 
     /// A peer that has lost its memory confirms a start that it cannot know to be the latest.
     case forgetfulConfirms
+    /// A start that its peers have not confirmed is continued by the next one, if it was stopped in good order.
+    case unconfirmedContinues
 
     /// A mint is answered, then taken back.
     case mintForgotten
