@@ -17,8 +17,6 @@ public struct NodeStatistics: Sendable, Equatable {
     public var readRepairs = 0
     /// Replicas' versions refused because of their stamp.
     public var stampsRefused = 0
-    /// Entries dropped from version vectors (Dynamo §4.4).
-    public var truncatedEntries = 0
     /// Peers that knew a later start of this node than it did itself.
     public var startConflicts = 0
 

@@ -95,9 +95,6 @@ extension StorageNode {
         switch get.purpose {
         case .client(let id):
             queue.emit(.reply(id, reply(to: get, context)))
-        case .peer(let member, let correlation):
-            let forwarded = Forwarded(correlation: correlation, reply: reply(to: get, context))
-            queue.emit(.send(.forwarded(forwarded), to: member))
         case .deletion(var delete, let origin):
             guard let merged = get.merged, !merged.isDeleted else {
                 answer(origin, .notFound(context: context.map { seal($0, get.key) }), &queue)
@@ -108,7 +105,7 @@ extension StorageNode {
             do throws(RequestFailure) {
                 try startWrite(.deletion(delete), get.bucketType, context, origin, now, &queue)
             } catch {
-                fail(origin, error, &queue)
+                onNotMinted(origin, error, now, &queue)
             }
         }
     }
@@ -124,7 +121,6 @@ extension StorageNode {
     private mutating func fail(_ get: GetCoordination, _ failure: RequestFailure, _ queue: inout EffectQueue) {
         switch get.purpose {
         case .client(let id): fail(id, failure, &queue)
-        case .peer(let member, let correlation): fail(.peer(member, correlation), failure, &queue)
         case .deletion(_, let origin): fail(origin, failure, &queue)
         }
     }
@@ -168,7 +164,7 @@ extension StorageNode {
                 lacking.kind, needed: lacking.needed, got: lacking.got, milliseconds: get.timeoutMilliseconds)
             fail(get, failure, &queue)
         } else {
-            statistics.hedges += 1
+            if get.hasMoreToAsk { statistics.hedges += 1 }
             askReplicas(correlation, extra: 1, now, &queue)
             deadlines.insert(correlation, at: min(late, get.deadline))
         }

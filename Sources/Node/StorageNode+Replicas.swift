@@ -18,13 +18,15 @@ extension StorageNode {
     ) {
         do throws(ReplicaFailure) {
             let bucketType = try admit(replicate.key)
+            let policy = settings.bucketTypes[bucketType].policy
             let stamp = replicate.object.siblings.map(\.stamp).max() ?? .zero
-            guard clock.accepts(stamp, wall: now.wall) else {
+            if clock.accepts(stamp, wall: now.wall) {
+                clock.observe(stamp)
+            } else if policy == .lastWriteWins {
+                // Elsewhere a stamp decides nothing.
                 statistics.stampsRefused += 1
                 throw .stampAhead(milliseconds: stamp.milliseconds - now.wall)
             }
-            clock.observe(stamp)
-            let policy = settings.bucketTypes[bucketType].policy
             emit(
                 .merge(replicate.object, policy, durable: replicate.durable), of: replicate.key, bucketType,
                 for: .merge(for: sender, replicate.correlation), &queue)
@@ -37,6 +39,7 @@ extension StorageNode {
     private func admit(_ key: ObjectKey) throws(ReplicaFailure) -> Int {
         guard replicaOperations.count < settings.maximumReplicaOperations else { throw .storage(.overloaded) }
         guard let bucketType = settings.bucketTypes.position(named: key.type) else { throw .unknownBucketType }
+        if let name = badName(in: key) { throw .storage(.tooLarge(bytes: name.length, limit: name.limit)) }
         return bucketType
     }
 

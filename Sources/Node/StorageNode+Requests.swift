@@ -30,18 +30,23 @@ extension StorageNode {
 
     /// Checks the names and finds the bucket type.
     func accept(_ key: ObjectKey) throws(RequestFailure) -> Int {
-        let lengths = [
-            ("Type", key.type.readableBytes, settings.maximumTypeLength),
-            ("Bucket", key.bucket.readableBytes, settings.maximumBucketLength),
-            ("Key", key.key.readableBytes, settings.maximumKeyLength),
-        ]
-        for (part, length, limit) in lengths where length == 0 || length > limit {
-            throw .badName(part: part, length: length, limit: limit)
+        if let name = badName(in: key) {
+            throw .badName(part: name.part, length: name.length, limit: name.limit)
         }
         guard let position = settings.bucketTypes.position(named: key.type) else {
             throw .unknownBucketType(String(buffer: key.type))
         }
         return position
+    }
+
+    /// The first name that is empty or too long.
+    func badName(in key: ObjectKey) -> (part: String, length: Int, limit: Int)? {
+        func check(_ part: String, _ name: ByteBuffer, _ limit: Int) -> (part: String, length: Int, limit: Int)? {
+            (1...limit).contains(name.readableBytes) ? nil : (part, name.readableBytes, limit)
+        }
+        return check("Type", key.type, settings.maximumTypeLength)
+            ?? check("Bucket", key.bucket, settings.maximumBucketLength)
+            ?? check("Key", key.key, settings.maximumKeyLength)
     }
 
     /// How many replicas a type has in the cluster as it is: fewer members than N count as N.
@@ -63,8 +68,13 @@ extension StorageNode {
         {
             forward(write, to: fastest, now, &queue)
         } else if candidates.contains(me), isReady {
-            try coordinate(
-                write.timed(now.monotonic), write.bucketType, context, .client(write), now, &queue)
+            do throws(RequestFailure) {
+                let request = write.timed(now.monotonic)
+                try coordinate(request, write.bucketType, context, .client(write), now, &queue)
+            } catch {
+                guard error.isCoordinatorsOwn else { throw error }
+                passOver(me, write, error, now, &queue)
+            }
         } else if let holder = candidates.first(where: { $0 != me && canForward(to: $0) }) {
             forward(write, to: holder, now, &queue)
         } else if let refusal = write.refusal {
@@ -170,6 +180,24 @@ extension StorageNode {
             passOver(sender, request.write, failure, now, &queue)
         } else {
             queue.emit(.reply(request.write.id, forwarded.reply))
+        }
+    }
+
+    /// What this node sent never left it: whoever waits goes on without the member.
+    mutating func onUndelivered(
+        _ message: Message, to member: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
+        switch message {
+        case .fetch(let fetch): onAnswer(fetch.correlation, from: member, .failure(.linkLost), now, &queue)
+        case .replicate(let replicate):
+            let lost = Replicated(correlation: replicate.correlation, result: .failure(.linkLost))
+            onReplicated(lost, from: member, &queue)
+        case .forward(let forward):
+            let name = settings.map.member(member)?.name ?? "\(member)"
+            let lost = Forwarded(correlation: forward.correlation, reply: .failed(.coordinatorUnreachable(name)))
+            onForwarded(lost, from: member, now, &queue)
+        // Their receivers have deadlines of their own, and are told of a start at each new link.
+        case .fetched, .replicated, .forwarded, .startAnnounced, .startConfirmed, .startConflict: break
         }
     }
 

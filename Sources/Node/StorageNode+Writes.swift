@@ -26,9 +26,8 @@ extension StorageNode {
             try startGet(get, bucketType, for: .deletion(delete, origin), now, &queue)
         case .delete(let delete):
             try startWrite(.deletion(delete), bucketType, context, origin, now, &queue)
-        case .get(let get):
-            guard case .peer(let member, let correlation) = origin else { return }
-            try startGet(get, bucketType, for: .peer(member, correlation), now, &queue)
+        // Any node coordinates a get itself.
+        case .get: return
         }
     }
 
@@ -54,6 +53,7 @@ extension StorageNode {
             throw .tooFewReachable(kind, needed: needed, reachable: others.count + 1)
         }
         guard let stamp = clock.now(wall: now.wall) else { throw .notReady }
+        if type.policy == .lastWriteWins { try check(max(stamp, context?.stamp ?? .zero), now) }
         let milliseconds = timeout(order.timeoutMilliseconds)
         let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
         let correlation = puts.insert(
@@ -73,6 +73,13 @@ extension StorageNode {
                     operation: .mint(mint, by: minter, durable: dw > 0))))
     }
 
+    /// The other replicas would refuse such a stamp: their disks would lack what was minted here.
+    private func check(_ stamp: HybridTime, _ now: Time) throws(RequestFailure) {
+        guard clock.accepts(stamp, wall: now.wall) else {
+            throw .clockAhead(milliseconds: stamp.milliseconds - now.wall)
+        }
+    }
+
     private var minter: Minter {
         Minter(node: me.rawValue, incarnation: keeper.record.start.incarnation)
     }
@@ -86,7 +93,13 @@ extension StorageNode {
             for replica in put.replicas {
                 let replicate = Replicate(
                     correlation: correlation, key: put.key, object: object, durable: put.durable)
-                queue.emit(.send(.replicate(replicate), to: replica))
+                if peers.canReach(replica) {
+                    queue.emit(.send(.replicate(replicate), to: replica))
+                } else {
+                    // Its link went down after the write began.
+                    onReplicated(
+                        Replicated(correlation: correlation, result: .failure(.linkLost)), from: replica, &queue)
+                }
             }
         case .written(_, let durable):
             puts[correlation]?.onWritten(durable: durable)

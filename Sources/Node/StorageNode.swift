@@ -79,6 +79,7 @@ public struct StorageNode: ~Copyable {
         case .persisted(let revision): onPersisted(revision, &queue)
         case .linkUp(let peer): onLinkUp(peer, &queue)
         case .linkDown(let peer): onLinkDown(peer, now, &queue)
+        case .undelivered(let message, let member): onUndelivered(message, to: member, now, &queue)
         case .tick: onTick(now, &queue)
         }
         reserveClock(now, into: &queue)

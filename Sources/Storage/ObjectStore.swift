@@ -20,6 +20,8 @@ public final class ObjectStore: @unchecked Sendable {
     /// leaves its commits to the page cache, where they look as if they stood.
     private var hasUnsyncedCommits = true
     private var ended: StorageFailure?
+    /// The start that uses it.
+    var start: StartRecord?
 
     /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
     public init(
@@ -98,7 +100,13 @@ public final class ObjectStore: @unchecked Sendable {
         switch request.operation {
         case .read: return
         case .mint(let mint, let minter, let durable):
-            let actor = try births.actor(minter, onto: stored, mint.context, engine)
+            let actor: Actor
+            do throws(StorageFailure) {
+                actor = try births.actor(minter, onto: stored, mint.context, engine)
+            } catch {
+                if case .ended = error { ended = error }
+                throw error
+            }
             let minted: Minted
             do throws(MintRefusal) {
                 minted = try mint.minted(onto: stored?.object, actor: actor)
@@ -170,10 +178,17 @@ public final class ObjectStore: @unchecked Sendable {
     /// Syncs and closes the engine. Called by the writer, after its last group.
     ///
     /// - Returns: Whether the node may start again as the incarnation it is. It may not once a commit has failed after
-    ///   its versions were handed out: others may know dots that are not in this store.
+    ///   its versions were handed out: others may know dots that are not in this store. Nor where the store had ended.
     public func close() throws -> Bool {
+        var isSound = !births.isDistrusted && ended == nil
+        do throws(EngineError) {
+            if isSound { try writeClosed() }
+        } catch {
+            // A full disk, as a rule: nothing is lost, but the next start cannot know that this is the whole store.
+            isSound = false
+        }
         try engine.close()
-        return !births.isDistrusted && ended == nil
+        return isSound
     }
 }
 

@@ -19,6 +19,9 @@ struct WriteGroup {
     func record(under key: ByteBuffer) -> Record? { records[key] }
 
     mutating func put(_ record: Record, under key: ByteBuffer) throws(StorageFailure) {
+        guard key.readableBytes <= EngineLimits.maximumKeyLength else {
+            throw .tooLarge(bytes: key.readableBytes, limit: EngineLimits.maximumKeyLength)
+        }
         let bytes = record.encoded(under: key)
         guard bytes.readableBytes <= EngineLimits.maximumValueLength else {
             throw .tooLarge(bytes: bytes.readableBytes, limit: EngineLimits.maximumValueLength)

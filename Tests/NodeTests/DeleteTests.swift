@@ -85,6 +85,7 @@ import Versions
         let effects = node.request(.delete(delete))
         let last = node.handle(.storage(.failed(effects.storage[0].token, .damaged)))
         #expect(last.failure == .notEnoughReplies(.r, needed: 3, got: 0))
+        #expect(last.failure?.consequence == .unavailable)
         #expect(last.storage.isEmpty)
     }
 }

@@ -226,4 +226,12 @@ import Versions
         let late = node.pass(milliseconds: 1)
         #expect(late.sent.isEmpty && late.failure == .timedOut(.w, needed: 1, got: 0, milliseconds: 800))
     }
+
+    @Test("a forward that could not be sent goes to the next holder at once")
+    func undelivered() throws {
+        let (node, key, holders) = try outsider()
+        let forward = node.request(put(key)).forwards[0].forward
+        let effects = node.handle(.undelivered(.forward(forward), to: holders[0]))
+        #expect(effects.replies.isEmpty && effects.forwards.map(\.to) == [holders[1]])
+    }
 }

@@ -217,4 +217,39 @@ import Versions
         #expect(minter == Minter(node: node.me.rawValue, incarnation: node.record.start.incarnation))
         #expect(effects.storage[0].partition == node.map.partition(of: key))
     }
+
+    @Test("a link that goes down between the request and its mint is not waited for")
+    func linkDownBeforeMint() throws {
+        let node = try NodeHarness()
+        let mint = try #require(node.request(put(try node.ownKey()) { $0.w = .all }).storage.first)
+        node.handle(.linkDown(node.members[1]))
+        node.handle(.linkDown(node.members[2]))
+        let effects = node.handle(.storage(.minted(mint.token, try NodeHarness.minted(mint))))
+        #expect(effects.sent.isEmpty)
+        #expect(effects.failure == .notEnoughReplies(.w, needed: 3, got: 0))
+        #expect(node.requestsInFlight == 0)
+    }
+
+    @Test("a replica that the version could not be sent to is not waited for")
+    func undelivered() throws {
+        let node = try NodeHarness()
+        let put = try minted(node, put(try node.ownKey()) { $0.w = .all })
+        let effects = node.handle(.undelivered(.replicate(put.sent[1].replicate), to: put.sent[1].to))
+        #expect(effects.failure == .notEnoughReplies(.w, needed: 3, got: 0))
+    }
+
+    @Test("where the last write wins, a coordinator whose clock was far ahead lets another mint")
+    func clockAhead() throws {
+        var type = BucketType(name: "default", store: "main", n: 3)
+        type.policy = .lastWriteWins
+        let siblings = BucketType(name: "carts", store: "main", n: 3)
+        var record = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 77)
+        record.clockCeiling = HybridTime(milliseconds: 1_700_000_000_000 + 7_200_000)
+        let node = try NodeHarness(types: [type, siblings], record: record)
+        let effects = node.request(put(try node.ownKey()))
+        #expect(effects.storage.isEmpty)
+        #expect(effects.forwards.count == 1)
+        let cart = try node.key(type: "carts") { $0.contains(node.me) }
+        #expect(node.request(put(cart)).storage.count == 1, "where siblings are kept it mints itself")
+    }
 }

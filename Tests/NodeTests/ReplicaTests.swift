@@ -61,9 +61,15 @@ import Versions
         #expect(node.handle(.storage(.written(effects.storage[0].token, durable: false))).sent.isEmpty)
     }
 
-    @Test("a stamp further ahead than clocks may differ is refused, one within is taken")
+    private func lastWriteWins() throws -> NodeHarness {
+        var type = BucketType(name: "default", store: "main", n: 3)
+        type.policy = .lastWriteWins
+        return try NodeHarness(types: [type])
+    }
+
+    @Test("a stamp further ahead than clocks may differ is refused where the last write wins, one within is taken")
     func skew() throws {
-        let node = try NodeHarness()
+        let node = try lastWriteWins()
         let key = try node.ownKey()
         #expect(replicate(node, try NodeHarness.object("a", at: 60_000), key).storage.count == 1)
         let effects = replicate(node, try NodeHarness.object("b", at: 60_001), key)
@@ -71,6 +77,24 @@ import Versions
         #expect(effects.storage.isEmpty && node.statistics.stampsRefused == 1)
         node.milliseconds = 1
         #expect(replicate(node, try NodeHarness.object("b", at: 60_001), key).storage.count == 1)
+    }
+
+    @Test("where siblings are kept, a stamp decides nothing: no write is lost by one far ahead")
+    func skewOfSiblings() throws {
+        let node = try NodeHarness()
+        let key = try node.ownKey()
+        #expect(replicate(node, try NodeHarness.object("a", at: 3_600_000), key).storage.count == 1)
+        let request = ClientRequest.put(PutRequest(key: key, content: Content(value: ByteBuffer(string: "v"))))
+        let mint = try NodeHarness.minted(try #require(node.request(request).storage.first))
+        #expect(mint.newest.stamp.milliseconds < 1_700_000_100_000, "nor does it carry this node's clock away")
+    }
+
+    @Test("names that are too long for a store are refused before they fail the writes beside them")
+    func names() throws {
+        let node = try NodeHarness()
+        let key = ObjectKey(type: "default", bucket: "b", key: String(repeating: "k", count: 2_049))
+        let answer = answer(replicate(node, try NodeHarness.object("a"), key))
+        #expect(answer == .failure(.storage(.tooLarge(bytes: 2_049, limit: 2_048))))
     }
 
     @Test("a bucket type that this node does not know is refused")

@@ -20,6 +20,8 @@ struct RequestTargetTests {
             ("/buckets/keys/keys/keys", .object(ObjectKey(type: "default", bucket: "keys", key: "keys"))),
             ("/buckets/a%2Fb/keys/c%2fd+e%20%25", .object(ObjectKey(type: "default", bucket: "a/b", key: "c/d e %"))),
             ("/buckets/%C3%BC/keys/?r=1", .keys(type: bytes("default"), bucket: bytes("ü"))),
+            ("http://h:1/ping?x=/", .ping), ("http:///", .root), ("http://h", .root), ("http://h?/ping", .root),
+            ("https://h/ping", nil),
             ("/buckets//keys/k", .object(ObjectKey(type: "default", bucket: "", key: "k"))),
             ("//ping", nil), ("/ping/", nil), ("/stats/x", nil), ("", nil), ("x", nil), ("/buckets", nil),
             ("/buckets/b", nil), ("/buckets/b/props", nil), ("/types/t", nil), ("/types/t/props", nil),

@@ -149,4 +149,33 @@ import Versions
         #expect(third.newest.dot.actor != second.newest.dot.actor)
         #expect(third.values == ["c"])
     }
+
+    @Test("only the store that a start has closed is that start's: no copy made before or while it ran")
+    func binding() throws {
+        func start(_ number: UInt64) -> StartRecord {
+            StartRecord(number: number, session: 100 + number, incarnation: 1)
+        }
+        let engine = FailingEngine()
+        var fixture = try StoreFixture(engine)
+        #expect(try !fixture.store.wasClosed(by: start(1)), "an empty one")
+        try fixture.store.use(by: start(1))
+        // What stands now is what a copy made while it runs would hold.
+        fixture = try StoreFixture(engine)
+        #expect(try !fixture.store.wasClosed(by: start(1)))
+
+        try fixture.store.use(by: start(1))
+        #expect(try fixture.store.close())
+        fixture = try StoreFixture(engine)
+        #expect(try fixture.store.wasClosed(by: start(1)))
+        #expect(try !fixture.store.wasClosed(by: start(2)), "one closed by an earlier start")
+
+        // A commit that failed after its version went out: the store is not closed as a sound one.
+        try fixture.store.use(by: start(2))
+        let operation = StoreFixture.mint("x", minter: Minter(node: 7, incarnation: 1), durable: true)
+        _ = fixture.perform(StoreFixture.request(operation, StoreFixture.key("k")))
+        engine.failures = [.failed]
+        _ = fixture.perform(StoreFixture.request(operation, StoreFixture.key("k")))
+        #expect(try !fixture.store.close())
+        #expect(try !StoreFixture(engine).store.wasClosed(by: start(2)))
+    }
 }

@@ -9,10 +9,8 @@ package final class FolderLock: @unchecked Sendable {
 
     /// - Throws: `locked` (with the holder's process id), or what the file system says.
     package init(path: String, operation: String) throws(EngineError) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileCalls.failure(operation, "open", path) }
+        let descriptor = try Self.openLocked(path, operation: operation)
         do throws(EngineError) {
-            try Self.lock(descriptor, path: path, operation: operation)
             guard ftruncate(descriptor, 0) == 0 else { throw FileCalls.failure(operation, "ftruncate", path) }
             try FileCalls.write(
                 Array("\(getpid())\n".utf8), to: descriptor, path: path, operation: operation)
@@ -32,6 +30,26 @@ package final class FolderLock: @unchecked Sendable {
         monitor.withLock {
             if descriptor >= 0 { close(descriptor) }
             descriptor = -1
+        }
+    }
+
+    private static func openLocked(_ path: String, operation: String) throws(EngineError) -> Int32 {
+        while true {
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw FileCalls.failure(operation, "open", path) }
+            do throws(EngineError) {
+                try lock(descriptor, path: path, operation: operation)
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            // Whoever removed the folder meanwhile has left a lock on a file that nobody else finds any more.
+            var locked = stat()
+            var found = stat()
+            if fstat(descriptor, &locked) == 0, stat(path, &found) == 0, locked.st_ino == found.st_ino {
+                return descriptor
+            }
+            close(descriptor)
         }
     }
 

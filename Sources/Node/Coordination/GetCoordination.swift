@@ -7,7 +7,6 @@ struct GetCoordination {
     /// Whom the result is for.
     enum Purpose {
         case client(RequestID)
-        case peer(MemberID, Correlation)
         /// A delete without a context reads first and deletes what it saw.
         case deletion(DeleteRequest, RequestOrigin)
     }
@@ -55,6 +54,8 @@ struct GetCoordination {
     }
 
     /// The replicas to ask now, so that as many are asked as answers are missing; `extra` more to hedge.
+    var hasMoreToAsk: Bool { asked < candidates.count }
+
     mutating func replicasToAsk(extra: Int = 0) -> ArraySlice<MemberID> {
         let waitedFor = asked - answers.count
         let count = max(0, min(candidates.count - asked, tally.wanted - waitedFor + extra))

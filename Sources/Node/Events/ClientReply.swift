@@ -43,6 +43,10 @@ public enum RequestFailure: Error, Hashable, Sendable {
     case coordinatorLost(String)
     /// The coordinator's own store, before a version was minted: nothing was written.
     case storage(StorageFailure)
+    /// The request could not be handed to its coordinator, which has not seen it.
+    case coordinatorUnreachable(String)
+    /// A last-write-wins write would be stamped so far ahead of the coordinator's clock that replicas refuse it.
+    case clockAhead(milliseconds: UInt64)
     /// The node has started, but does not know yet whether it may mint versions.
     case notReady
     case overloaded(waiting: Int, limit: Int)
@@ -58,13 +62,16 @@ extension RequestFailure {
         case outcomeUnknown
     }
 
-    /// For a write; a read that fails has no outcome, so `outcomeUnknown` means `unavailable` there.
+    /// A read that fails has no outcome: for `coordinatorLost`, `outcomeUnknown` means `unavailable` there.
     public var consequence: Consequence {
         switch self {
         case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused: .refused
-        case .tooFewReachable, .notReady, .overloaded: .unavailable
+        case .tooFewReachable, .notReady, .overloaded, .coordinatorUnreachable, .clockAhead: .unavailable
         case .storage(let failure): failure.isRefusal ? .refused : .unavailable
-        case .notEnoughReplies, .timedOut, .coordinatorLost: .outcomeUnknown
+        // A delete reads before it mints.
+        case .notEnoughReplies(let kind, _, _), .timedOut(let kind, _, _, _):
+            kind == .r || kind == .pr ? .unavailable : .outcomeUnknown
+        case .coordinatorLost: .outcomeUnknown
         }
     }
 }
@@ -74,7 +81,7 @@ extension RequestFailure {
     /// its load would be the next one's.
     var isCoordinatorsOwn: Bool {
         switch self {
-        case .notReady: true
+        case .notReady, .coordinatorUnreachable, .clockAhead: true
         case .storage(let failure): !failure.isRefusal && failure != .overloaded
         case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused, .tooFewReachable,
             .notEnoughReplies, .timedOut, .coordinatorLost, .overloaded:
@@ -95,16 +102,21 @@ extension RequestFailure: CustomStringConvertible {
         case .quorumAboveN(let kind, let asked, let n):
             "\(kind.rawValue)=\(asked) is more than the \(n) replicas of the bucket type"
         case .contextRefused(let why):
-            "context refused: \(why); use the context of a get of the same key in this cluster"
+            "context refused: \(why)"
         case .tooFewReachable(let kind, let needed, let reachable):
-            "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable);"
-                + " nothing was written"
+            "too few replicas can be reached for \(kind.rawValue): needed \(needed), got \(reachable)"
+                + (kind == .r || kind == .pr ? "" : "; nothing was written")
         case .notEnoughReplies(let kind, let needed, let got):
             "\(kind.rawValue.uppercased())-value unsatisfied: needed \(needed), got \(got)"
         case .timedOut(let kind, let needed, let got, let milliseconds):
             "request timed out after \(milliseconds) ms: \(kind.rawValue) needed \(needed), got \(got)"
         case .coordinatorLost(let name):
             "the connection to coordinator \(name) was lost before it answered"
+        case .coordinatorUnreachable(let name):
+            "coordinator \(name) cannot be reached, or takes in too little; nothing was written"
+        case .clockAhead(let milliseconds):
+            "the write would be stamped \(milliseconds) ms ahead of this node's clock, more than replicas take; nothing"
+                + " was written: set the clocks right"
         case .storage(let failure):
             failure.description
         case .notReady:

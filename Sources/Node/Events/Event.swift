@@ -11,6 +11,8 @@ public enum Event: Sendable {
     case linkUp(MemberID)
     /// Messages sent but not answered may or may not have arrived.
     case linkDown(MemberID)
+    /// The driver could not take this message: its member is not linked, or takes in too little.
+    case undelivered(Message, to: MemberID)
     /// ``StorageNode/nextDeadline`` has come.
     case tick
 }

@@ -34,6 +34,9 @@ public struct StartRecord: Hashable, Sendable {
         self.session = session
         self.incarnation = incarnation
     }
+
+    /// A number or incarnation that no node reaches by starting: one a millisecond for a thousand years is less.
+    public var isPlausible: Bool { number < 1 << 48 && incarnation >> 32 < 1 << 31 }
 }
 
 /// Names a request within one start of the node that sent it, so that an answer to an earlier start is recognised.

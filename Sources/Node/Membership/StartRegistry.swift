@@ -93,6 +93,8 @@ struct StartRegistry {
         if revision <= keeper.persisted {
             queue.emit(.send(.startConfirmed(start), to: peer))
         } else {
+            // Of a member that says it again while the disk is slow, the last is confirmed.
+            pendingConfirmations.removeAll { $0.member == peer }
             pendingConfirmations.append(PendingConfirmation(revision: revision, member: peer, start: start))
         }
     }

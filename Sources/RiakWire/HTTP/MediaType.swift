@@ -6,16 +6,13 @@ struct MediaType {
     private(set) var charset: String?
 
     init(parsing text: String) throws(RequestFormError) {
-        let parts = try ParameterList.split(text)
-        let essence = parts.first?.trimmed ?? ""
-        let names = essence.split(separator: "/", omittingEmptySubsequences: false)
-        guard names.count == 2, names.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(\.isTokenCharacter) }) else {
-            throw .badMediaType(text)
-        }
-        guard parts.count > 1 else {
-            withoutCharset = essence
+        if Self.isEssence(text) {
+            withoutCharset = text[...]
             return
         }
+        let parts = try ParameterList.split(text)
+        let essence = parts.first?.trimmed ?? ""
+        guard Self.isEssence(essence) else { throw .badMediaType(text) }
         var kept = String(essence)
         for part in parts.dropFirst() {
             let parameter = part.trimmed
@@ -24,6 +21,22 @@ struct MediaType {
             if name.isHeader("charset"), charset == nil { charset = value } else { kept += "; " + parameter }
         }
         withoutCharset = kept[...]
+    }
+
+    /// `type/subtype` and nothing else, as most requests have it.
+    private static func isEssence(_ text: some StringProtocol) -> Bool {
+        var slashes = 0
+        var last = UInt8(ascii: "/")
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "/") {
+                slashes += 1
+                if last == byte { return false }
+            } else if !byte.isTokenCharacter {
+                return false
+            }
+            last = byte
+        }
+        return slashes == 1 && last != UInt8(ascii: "/")
     }
 
     /// What a `Content-Type` header says of a value stored with this type and charset.

@@ -17,7 +17,7 @@ public struct RequestTarget: Sendable {
     public var resource: Resource?
     public var options: RequestOptions
 
-    /// - Parameter text: In origin form, `/path?query`.
+    /// - Parameter text: In origin form, `/path?query`, or absolute, `http://host/path?query` (RFC 9112 §3.2).
     public init(parsing text: String) throws(RequestFormError) {
         var text = text
         var result = Result<Self, RequestFormError>.failure(.badEscape(in: ""))
@@ -35,8 +35,19 @@ public struct RequestTarget: Sendable {
         // Beyond ASCII the server's text would no longer be the client's bytes, and name another key.
         if let raw = bytes.first(where: { $0 <= 0x20 || $0 >= 0x7f }) { throw .rawByte(raw) }
         let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
-        resource = try Self.resource(bytes[..<mark])
+        let start = Self.pathStart(bytes)
+        // No path at all behind a host means the root (RFC 9110 §4.2.3).
+        resource = start > bytes.startIndex && start == mark ? .root : try Self.resource(bytes[start..<mark])
         options = try RequestOptions(parsing: bytes[mark...].dropFirst())
+    }
+
+    private static func pathStart(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        let scheme: StaticString = "http://"
+        guard bytes.starts(with: UnsafeBufferPointer(start: scheme.utf8Start, count: scheme.utf8CodeUnitCount)) else {
+            return bytes.startIndex
+        }
+        let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+        return bytes[scheme.utf8CodeUnitCount..<end].firstIndex(of: UInt8(ascii: "/")) ?? end
     }
 
     private static func resource(

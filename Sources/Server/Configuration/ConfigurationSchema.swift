@@ -32,6 +32,7 @@ indirect enum ConfigurationSchema: Sendable {
                 ("name", .scalar(help: "the cluster's name, the same on all its nodes")),
                 ("partitions", .scalar(help: "a power of two, fixed at the founding")),
                 ("n", .scalar(help: "replicas of a partition")),
+                ("secret", .scalar(help: "what contexts are sealed with, the same on all its nodes")),
                 ("seeds", .list(help: "HOST:PORT,… of members to ask first")),
                 ("members", .listOfMaps(["name", "address", "zone", "weight"])),
             ])

@@ -55,6 +55,9 @@ struct ConfigurationSections {
         listen.http = reader.address(["listen", "http"], default: listen.http)
         listen.pbc = reader.address(["listen", "pbc"], default: listen.pbc)
         listen.cluster = reader.address(["listen", "cluster"], default: listen.cluster)
+        if reader.text(["listen", "pbc"]) != nil {
+            reader.warn("listen.pbc is not served yet: nothing listens on \(listen.pbc)")
+        }
         let listeners = [("http", listen.http), ("pbc", listen.pbc), ("cluster", listen.cluster)]
         for (index, (name, address)) in listeners.enumerated() {
             let path = ["listen", name]
@@ -83,6 +86,15 @@ struct ConfigurationSections {
             Int(text).flatMap { (1...65536).contains($0) && $0.nonzeroBitCount == 1 ? $0 : nil }
         }
         cluster.n = reader.integer(["cluster", "n"], default: cluster.n, in: 1...16)
+        if let secret = reader.text(["cluster", "secret"]) {
+            cluster.secret = ClusterSecret(secret.text)
+            if cluster.secret == nil {
+                // A message that shows it would tell it.
+                reader.refuse(
+                    secret.place.description, ["cluster", "secret"],
+                    "what is given is not allowed; allowed: \(ClusterSecret.allowed)")
+            }
+        }
         if let seeds = reader.text(["cluster", "seeds"]) {
             for text in seeds.text.split(separator: ",").map({ $0.trimmed }) {
                 if let seed = ConfigurationRules.peer(text) {

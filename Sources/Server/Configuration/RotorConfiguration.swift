@@ -47,6 +47,8 @@ public struct ClusterConfiguration: Sendable, Equatable {
     /// A power of two.
     public var partitions = 256
     public var n = 3
+    /// Nil: contexts are sealed against mistakes only (``RuntimeSettings/secret``).
+    public var secret: ClusterSecret?
     public var seeds: [NetworkAddress] = []
     /// Read at a node's first start only, in the file's order. Empty: see ``beginning``.
     public var members: [Founding.Founder] = []

@@ -3,11 +3,12 @@ import NIOCore
 import Node
 import Placement
 
-/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,clean-stop}`, `stores/NAME/`.
+/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,bucket-types,clean-stop,suspect-NAME}`,
+/// `stores/NAME/`.
 ///
 /// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
-/// has `FORMAT.new` until it is complete: a creation that a crash cut short is begun again, and from then on a missing
-/// file is damage, never a node that has not started yet.
+/// has `FORMAT.new` until ``completeCreation()``, when its first start is durable: a creation that was cut short is
+/// begun again, and from then on a missing file is damage, never a node that has not started yet.
 final class DataFolder: Sendable {
     let path: String
     let member: MemberID
@@ -19,6 +20,8 @@ final class DataFolder: Sendable {
     let record: NodeRecord
 
     private let lock: FolderLock
+    /// Whether there was no folder at all before this opening.
+    private let isOurs: Bool
     private let recordFile: CheckedFile
     private let cleanStop: CleanStopMarker
 
@@ -31,6 +34,7 @@ final class DataFolder: Sendable {
     init(path: String, node: String, founding asked: Founding) throws(DataFolderError) {
         self.path = path
         let operation = "open data folder \(path)"
+        isOurs = !FileCalls.exists(path)
         try DataFolderError.wrap { () throws(EngineError) in
             try FileCalls.makeDirectories(path, operation: operation)
         }
@@ -42,8 +46,14 @@ final class DataFolder: Sendable {
         cleanStop = CleanStopMarker(file: CheckedFile(path: path + "/node/clean-stop"))
 
         if try !Self.isComplete(path, operation: operation) {
-            try Self.create(
-                path, FoundingRecord(node: node, founding: asked), clusterFile, recordFile, operation: operation)
+            do throws(DataFolderError) {
+                try Self.create(
+                    path, FoundingRecord(node: node, founding: asked), clusterFile, recordFile, operation: operation)
+            } catch {
+                // What cannot be removed either does no harm: it is begun again.
+                try? Self.removeIncomplete(path, wholly: isOurs)
+                throw error
+            }
         }
         guard let bytes = try clusterFile.read() else {
             throw .damaged(path: clusterFile.path, reason: "it is missing")
@@ -57,6 +67,14 @@ final class DataFolder: Sendable {
     }
 
     func storePath(_ name: String) -> String { "\(path)/stores/\(name)" }
+
+    /// Of the store of that name, whether there is one or not.
+    func suspectMark(_ store: String) -> SuspectMark { SuspectMark(path: "\(path)/node/suspect-\(store)") }
+
+    /// Refuses bucket types that are configured with other stores than before, and remembers new ones.
+    func bindBucketTypes(_ types: [BucketType]) throws(DataFolderError) {
+        try BucketTypeStores(file: CheckedFile(path: path + "/node/bucket-types")).bind(types)
+    }
 
     /// Takes the marker of a clean stop away, durably. True where there was one, and it followed the recorded start.
     func consumeCleanStop() throws(DataFolderError) -> Bool {
@@ -74,9 +92,26 @@ final class DataFolder: Sendable {
         try recordFile.replace(with: record.encoded())
     }
 
+    /// Tells that a start is durable here: the folder is a node's from now on. Nothing to do for one that was.
+    func completeCreation() throws(DataFolderError) {
+        guard FileCalls.exists(path + "/FORMAT.new") else { return }
+        try DataFolderError.wrap { () throws(EngineError) in
+            let operation = "create data folder \(path)"
+            try FileCalls.rename(path + "/FORMAT.new", to: path + "/FORMAT", operation: operation)
+            try FileCalls.syncDirectory(path, operation: operation)
+        }
+    }
+
     /// Gives the lock back. A second call does nothing.
     func release() {
         lock.release()
+    }
+
+    /// Gives the lock back after a start that failed. What that has made of a new folder is removed: nothing was ever
+    /// promised on it, and the next start may be asked for another node or cluster.
+    func abandon() throws(DataFolderError) {
+        defer { lock.release() }
+        try Self.removeIncomplete(path, wholly: isOurs)
     }
 }
 
@@ -134,9 +169,21 @@ extension DataFolder {
         }
         try clusterFile.replace(with: founding.encoded())
         try recordFile.replace(with: NodeRecord(member: member).encoded())
+    }
+
+    /// Under the lock. Does nothing to a folder that is a node's.
+    ///
+    /// - Parameter wholly: The folder itself too, if nothing else is in it.
+    private static func removeIncomplete(_ path: String, wholly: Bool) throws(DataFolderError) {
+        let operation = "remove the new data folder \(path)"
         try DataFolderError.wrap { () throws(EngineError) in
-            try FileCalls.rename(path + "/FORMAT.new", to: path + "/FORMAT", operation: operation)
-            try FileCalls.syncDirectory(path, operation: operation)
+            guard !FileCalls.exists(path + "/FORMAT") else { return }
+            for name in ["stores", "node", "FORMAT.new", "LOCK"] {
+                try FileCalls.removeTree(path + "/" + name, operation: operation)
+            }
+            if wholly, try FileCalls.names(in: path, operation: operation).isEmpty {
+                try FileCalls.removeTree(path, operation: operation)
+            }
         }
     }
 

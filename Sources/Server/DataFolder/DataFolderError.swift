@@ -10,6 +10,8 @@ public enum DataFolderError: Error, Sendable, Equatable {
     case otherCluster(path: String, recorded: String, asked: String)
     /// The node is none of the members that the cluster is founded with.
     case notAFounder(node: String, founders: [String])
+    /// A bucket type is configured with another store than the one that holds its objects.
+    case storeChanged(bucketType: String, recorded: String, asked: String)
     case file(EngineError)
 
     static func wrap<Value>(_ body: () throws(EngineError) -> Value) throws(DataFolderError) -> Value {
@@ -38,6 +40,9 @@ extension DataFolderError: CustomStringConvertible {
         case .notAFounder(let node, let founders):
             "node '\(node)' is none of the members that the cluster is founded with"
                 + " (\(founders.joined(separator: ", "))): add it to cluster.members on all of them"
+        case .storeChanged(let bucketType, let recorded, let asked):
+            "bucket_types.\(bucketType).store is '\(recorded)' since its first start, not '\(asked)': its objects are"
+                + " there; give it that store, or name a new bucket type"
         case .file(let error):
             error.description
         }

@@ -100,6 +100,10 @@ extension MessageCoding {
             buffer.writeInteger(UInt8(12))
             buffer.writeCount(waiting)
             buffer.writeCount(limit)
+        case .coordinatorUnreachable(let name):
+            buffer.writeInteger(UInt8(13))
+            buffer.writeText(name)
+        case .clockAhead(let milliseconds): buffer.writeMultipleIntegers(UInt8(14), milliseconds)
         }
     }
 
@@ -128,6 +132,8 @@ extension MessageCoding {
         case 10: return .storage(try storageFailure(&reader))
         case 11: return .notReady
         case 12: return .overloaded(waiting: try reader.count("waiting"), limit: try reader.count("limit"))
+        case 13: return .coordinatorUnreachable(try reader.text("coordinator"))
+        case 14: return .clockAhead(milliseconds: try reader.integer("milliseconds"))
         default: throw .impossible("request's failure", UInt64(kind))
         }
     }

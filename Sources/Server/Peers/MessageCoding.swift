@@ -98,9 +98,12 @@ enum MessageCoding {
     }
 
     private static func start(_ reader: inout MessageReader) throws(MessageCodingError) -> StartRecord {
-        StartRecord(
+        let start = StartRecord(
             number: try reader.integer("start number"), session: try reader.integer("session"),
             incarnation: try reader.integer("incarnation"))
+        // Receivers remember it, and count on from it.
+        guard start.isPlausible else { throw .impossible("start number or incarnation", start.number) }
+        return start
     }
 
     // MARK: Results: 0 and 1 for what succeeded, 2 for a failure

@@ -28,7 +28,6 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Of the peer's start, once the handshake is done.
     private(set) var peerSession: UInt64?
     private(set) var droppedMessages = 0
-    private(set) var oversizedMessages = 0
 
     private let network: PeerNetwork
     private let settings: PeerSettings
@@ -54,22 +53,30 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Ended within seconds of its beginning.
     var wasShort: Bool { linkedSince.map { NIODeadline.now() - $0 < .seconds(5) } ?? true }
     var closeFuture: EventLoopFuture<Void>? { context?.channel.closeFuture }
-    var remoteAddress: String { context?.remoteAddress.map { "\($0)" } ?? "an unknown address" }
+    var remoteAddress: String {
+        guard let address = context?.remoteAddress, let host = address.ipAddress, let port = address.port else {
+            return "an unknown address"
+        }
+        return NetworkAddress(host: host, port: port).description
+    }
 
     // MARK: Sending
 
     /// Appends a message. Dropped, and counted, where the peer takes too little: the protocol lives with loss, and
     /// memory has an end.
-    func send(_ message: Message) {
-        guard let context, phase == .linked else { return }
+    ///
+    /// - Returns: Whether it was taken.
+    func send(_ message: Message) -> Bool {
+        guard let context, phase == .linked else { return false }
         guard context.channel.isWritable, outgoing.readableBytes <= settings.maximumUnsentBytes else {
             droppedMessages += 1
-            return
+            return false
         }
         if !append(.message, { MessageCoding.write(message, into: &$0) }) {
-            oversizedMessages += 1
             network.onOversizedMessage(self, message)
+            return false
         }
+        return true
     }
 
     private func append(_ kind: PeerFrame.Kind, _ body: (inout ByteBuffer) -> Void) -> Bool {

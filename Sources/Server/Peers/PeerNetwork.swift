@@ -41,13 +41,13 @@ final class PeerNetwork: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// To a member without a link: dropped, as the node knows that it has none.
-    func send(_ message: Message, to member: MemberID) {
+    /// - Returns: False where the message was dropped: the member has no link, or takes in too little.
+    func send(_ message: Message, to member: MemberID) -> Bool {
         guard let link = peers[member]?.link else {
             unlinkedDrops += 1
-            return
+            return false
         }
-        link.send(message)
+        return link.send(message)
     }
 
     /// All links that have something to send are flushed once, at the end of this tick: frames for a peer come from

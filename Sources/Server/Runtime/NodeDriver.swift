@@ -141,7 +141,7 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         guard let outside else { preconditionFailure("an effect before the start: \(effect)") }
         switch effect {
         case .send(let message, let member):
-            outside.network.send(message, to: member)
+            if !outside.network.send(message, to: member) { deferred.append(.undelivered(message, to: member)) }
         case .storage(let request):
             if !outside.stores[request.store].submit(request) {
                 deferred.append(.storage(.failed(request.token, .overloaded)))

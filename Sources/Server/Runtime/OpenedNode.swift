@@ -40,23 +40,28 @@ struct OpenedNode {
         var stores: [Store] = []
         do throws(StartError) {
             members = try Self.addresses(of: folder.founding, asked: settings.founding)
-            for store in settings.stores { stores.append(try Self.open(store, in: folder, logger: logger)) }
+            for store in settings.stores {
+                stores.append(try Self.open(store, in: folder, by: settings.openEngine, logger: logger))
+            }
         } catch {
-            Self.close(stores, logger)
-            folder.release()
+            Self.abandon(folder, stores, logger)
             throw error
         }
         self.folder = folder
         self.stores = stores
     }
 
-    /// Takes the marker of a clean stop away and makes the next start durable: in the folder, then in every store.
+    /// Takes the marker of a clean stop away and makes the next start durable: in the folder, then in every store. Only
+    /// then are stores no longer suspect.
     func begin(_ logger: Logger) throws(StartError) -> Start {
         let previous = folder.record.start
-        let marked = try Self.wrap { () throws(DataFolderError) in try folder.consumeCleanStop() }
+        let marked = try Self.wrap { () throws(DataFolderError) in
+            try folder.bindBucketTypes(bucketTypes.all)
+            return try folder.consumeCleanStop()
+        }
         // The marker speaks of the stores that were closed then: not of older copies, nor of empty ones in their place.
         var others: [String] = []
-        for store in stores where try !Self.inStore(store.name, { try store.objects.wasUsed(by: previous) }) {
+        for store in stores where try !Self.inStore(store.name, { try store.objects.wasClosed(by: previous) }) {
             others.append(store.name)
         }
         if marked, !others.isEmpty {
@@ -64,13 +69,36 @@ struct OpenedNode {
                 "stores are not those that the last start closed: the node goes on as a new incarnation",
                 metadata: ["stores": "\(others.joined(separator: " "))"])
         }
-        let stoppedCleanly = marked && others.isEmpty
+        let suspects = try suspects(logger)
+        let stoppedCleanly = marked && others.isEmpty && suspects.isEmpty
         let record = folder.record.started(stoppedCleanly: stoppedCleanly, random: .random(in: .min ... .max))
         try Self.wrap { () throws(DataFolderError) in try folder.replaceRecord(record) }
         for store in stores { try Self.inStore(store.name) { try store.objects.use(by: record.start) } }
+        try Self.wrap { () throws(DataFolderError) in try folder.completeCreation() }
+        for mark in suspects { try Self.wrap { () throws(DataFolderError) in try mark.remove() } }
         return Start(
             record: record, stoppedCleanly: stoppedCleanly,
             continuesIncarnation: record.start.incarnation == previous.incarnation)
+    }
+
+    /// The marks of the stores that ended by a failed sync when they last ran.
+    private func suspects(_ logger: Logger) throws(StartError) -> [SuspectMark] {
+        var marks: [SuspectMark] = []
+        for store in stores {
+            let mark = folder.suspectMark(store.name)
+            guard let reason = try Self.wrap({ () throws(DataFolderError) in try mark.read() }) else { continue }
+            logger.error(
+                """
+                store is suspect, as its last run ended by a failed sync: the node goes on as a new incarnation. Check \
+                the disk; if it lost writes, stop the node, remove the store's folder and start again: what is read \
+                comes back from the other members
+                """,
+                metadata: [
+                    "store": "\(store.name)", "folder": "\(folder.storePath(store.name))", "reason": "\(reason)",
+                ])
+            marks.append(mark)
+        }
+        return marks
     }
 
     /// The founding's members, at the addresses that the configuration gives now.
@@ -87,18 +115,25 @@ struct OpenedNode {
         return members
     }
 
-    /// Gives everything back; the next start counts as one after a crash.
-    func abandon(_ logger: Logger) {
-        Self.close(stores, logger)
-        folder.release()
+    /// Gives everything back, and removes a data folder that only this start has made; on another the next start counts
+    /// as one after a crash.
+    func abandon(_ logger: Logger) { Self.abandon(folder, stores, logger) }
+
+    private static func abandon(_ folder: DataFolder, _ stores: [Store], _ logger: Logger) {
+        close(stores, logger)
+        do throws(DataFolderError) {
+            try folder.abandon()
+        } catch {
+            logger.error("what the failed start has made stays behind: \(error)")
+        }
     }
 
     private static func open(
-        _ store: RuntimeSettings.Store, in folder: DataFolder, logger: Logger
+        _ store: RuntimeSettings.Store, in folder: DataFolder, by openEngine: RuntimeSettings.EngineOpening,
+        logger: Logger
     ) throws(StartError) -> Store {
         try inStore(store.name) {
-            let engine = try EngineFactory.open(
-                store.engine, at: folder.storePath(store.name), options: store.options)
+            let engine = try openEngine(store.engine, folder.storePath(store.name), store.options)
             let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
                 let objects = try ObjectStore(engine: engine) { key, reason in

@@ -77,7 +77,8 @@ final class RunningNode: Sendable {
         _ group: MultiThreadedEventLoopGroup, _ listener: PeerListener, _ logger: Logger
     ) {
         let loop = group.next()
-        let founding = opened.folder.founding
+        let folder = opened.folder
+        let founding = folder.founding
         let map = founding.map
         var nodeSettings = NodeSettings(
             map: map, bucketTypes: opened.bucketTypes,
@@ -98,7 +99,7 @@ final class RunningNode: Sendable {
         self.logger = logger
         self.driver = driver
         self.failure = failure
-        folder = opened.folder
+        self.folder = folder
         incarnation = start.record.start.incarnation
         clusterAddress = listener.address
         network = PeerNetwork(
@@ -111,6 +112,7 @@ final class RunningNode: Sendable {
                 name: store.name, store: store.objects, engine: store.engine, limits: settings.storeLimits,
                 completions: completions,
                 onEnd: { reason in
+                    Self.markSuspect(store.name, reason, in: folder, logger)
                     logger.critical(
                         "store ended, its objects are served by other members: mend the disk and restart this node",
                         metadata: ["store": "\(store.name)", "reason": "\(reason)"])
@@ -177,6 +179,18 @@ final class RunningNode: Sendable {
     /// Fails when the node cannot go on; succeeds when it is stopped.
     var ended: EventLoopFuture<Void> { failure.futureResult }
 
+    /// Before anybody is answered that the store has ended, and outside of it: what it says of itself is not to be
+    /// believed any more.
+    private static func markSuspect(_ store: String, _ reason: String, in folder: DataFolder, _ logger: Logger) {
+        do throws(DataFolderError) {
+            try folder.suspectMark(store).write(reason)
+        } catch {
+            logger.error(
+                "store ended and cannot be marked as suspect: mend the disk, and check the store before the next start",
+                metadata: ["store": "\(store)", "error": "\(error)"])
+        }
+    }
+
     // MARK: The end
 
     /// Once.
@@ -240,6 +254,8 @@ final class RunningNode: Sendable {
             } catch {
                 clean = false
                 logger.error("store \(store.name) did not close: \(error)")
+                // Its last sync is part of the close.
+                Self.markSuspect(store.name, "\(error)", in: folder, logger)
             }
         }
         return clean

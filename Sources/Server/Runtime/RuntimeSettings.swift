@@ -27,7 +27,7 @@ public struct RuntimeSettings: Sendable {
     public var bucketTypes: [BucketType]
     /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place:
     /// it guards against mistakes, such as a context of another cluster, not against attackers.
-    public var secret: String?
+    public var secret: ClusterSecret?
     public var peers = PeerSettings()
     /// Operations that may wait for a store's writer and for its readers.
     public var waitingWrites = 16_384
@@ -39,6 +39,13 @@ public struct RuntimeSettings: Sendable {
     public var drainMilliseconds = 10_000
     /// How long a start waits for the other members to confirm that this node is not an old copy of itself.
     public var startConfirmationMilliseconds = 2_000
+    /// What opens a store's engine: tests put engines in between whose disk fails.
+    var openEngine: EngineOpening = { (kind, path, options) throws(EngineError) in
+        try EngineFactory.open(kind, at: path, options: options)
+    }
+
+    typealias EngineOpening =
+        @Sendable (EngineKind, _ path: String, EngineOptions) throws(EngineError) -> any LocalPersistenceEngine
 
     public init(
         nodeName: String, dataPath: String, clusterAddress: NetworkAddress, founding: Founding, stores: [Store],

@@ -73,7 +73,7 @@ public final class ServedNode: NodeService {
             replicas: map.table.replicas, peers: peers(linked: figures?.linked ?? []), stores: storeStatus ?? [],
             bucketTypes: bucketTypes.all.map(\.name),
             uptimeSeconds: Int((NIODeadline.now() - started).nanoseconds / 1_000_000_000),
-            requestsInFlight: figures?.requestsInFlight ?? 0, counters: figures.map(Self.counters) ?? [:],
+            requestsInFlight: figures?.requestsInFlight ?? 0, counters: figures.map(counters) ?? [:],
             versionsReturned: figures?.statistics.versionsReturned ?? [])
     }
 
@@ -93,7 +93,7 @@ public final class ServedNode: NodeService {
         }
     }
 
-    private static func counters(_ figures: NodeDriver.Figures) -> [String: Int] {
+    private func counters(_ figures: NodeDriver.Figures) -> [String: Int] {
         let statistics = figures.statistics
         return [
             "gets": statistics.gets, "puts": statistics.puts, "deletes": statistics.deletes,
@@ -102,7 +102,8 @@ public final class ServedNode: NodeService {
             "repeated_forwards": statistics.repeatedForwards, "coordinators_passed_over": statistics.passedOver,
             "hedges": statistics.hedges,
             "read_repairs": statistics.readRepairs, "stamps_refused": statistics.stampsRefused,
-            "truncated_entries": statistics.truncatedEntries, "start_conflicts": statistics.startConflicts,
+            "truncated_entries": stores.reduce(0) { $0 + $1.truncatedEntries },
+            "start_conflicts": statistics.startConflicts,
             "dropped_messages": figures.droppedMessages,
         ]
     }

@@ -121,6 +121,9 @@ final class StoreRunner: Sendable {
         return try store.close()
     }
 
+    /// Entries cut off version vectors since the start (Dynamo §4.4).
+    var truncatedEntries: Int { store.statistics.truncatedEntries }
+
     /// Blocks as long as the engine takes to count.
     func status() -> NodeStatus.Store {
         let figures = store.statistics

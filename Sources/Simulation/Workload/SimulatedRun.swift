@@ -287,7 +287,7 @@ final class SimulatedRun {
             switch operation.outcome {
             case .found, .notFound, .done: break
             // What is damaged everywhere, nothing can mend, and it must not be read as "not found".
-            case .unknown where operation.kind == .get && cluster.isBeyondRepair(operation.key): break
+            case .refused where operation.kind == .get && cluster.isBeyondRepair(operation.key): break
             case .open, .refused, .unknown:
                 cluster.ledger.object(
                     .recovery, "#\(number) (\(operation.kind) of all replicas) ended as \(operation.outcome)",

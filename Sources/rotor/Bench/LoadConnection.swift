@@ -17,6 +17,7 @@ final class LoadConnection: ChannelInboundHandler {
     private let plan: LoadPlan
     private let index: Int
     private let host: String
+    private let path: String
     private let value: ByteBuffer
     private let recorder: LoadRecorder
     /// Called when the keys are stored, and when nothing is under way after the end.
@@ -36,6 +37,7 @@ final class LoadConnection: ChannelInboundHandler {
         self.value = value
         self.recorder = recorder
         self.onIdle = onIdle
+        path = plan.path(connection: index)
         host = plan.endpoints[index % plan.endpoints.count].description
     }
 
@@ -133,7 +135,8 @@ final class LoadConnection: ChannelInboundHandler {
         var buffer = context.channel.allocator.buffer(capacity: 256 + (takesBody ? plan.valueBytes : 0))
         buffer.writeString(method)
         buffer.writeStaticString(" ")
-        buffer.writeString(plan.path(connection: index, key: key))
+        buffer.writeString(path)
+        buffer.writeString("\(key)")
         buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
         buffer.writeString(host)
         if let sealed {

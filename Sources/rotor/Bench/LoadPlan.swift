@@ -23,8 +23,9 @@ struct LoadPlan: Sendable {
         keys / connections + (connection < keys % connections ? 1 : 0)
     }
 
-    func path(connection: Int, key: Int) -> String {
-        RequestTarget.path(of: ObjectKey(type: type, bucket: "bench", key: "\(run)-\(connection)-\(key)"))
+    /// What stands before the key's number, which needs no escapes.
+    func path(connection: Int) -> String {
+        RequestTarget.path(of: ObjectKey(type: type, bucket: "bench", key: "\(run)-\(connection)-"))
     }
 
     /// No answer by then counts as an error, and the connection is made anew.

@@ -66,32 +66,11 @@ struct BenchCluster: AsyncParsableCommand {
 
     func run() async throws {
         guard start else { return try await measure(try connection.endpoints(), cluster: nil) }
-        let folder = try WorkingFolder(kept: nil, name: "rotor-bench")
-        let cluster: LocalCluster
-        do {
-            cluster = try LocalCluster(
-                folder: folder.path, engines: Array(repeating: (engine, engine), count: 3),
-                program: try RunningProgram.path())
-        } catch {
-            folder.removeIfTemporary()
-            throw error
-        }
-        let signals = StopSignals {
-            cluster.killAll()
-            folder.removeIfTemporary()
-        }
-        let result: Result<Void, any Error>
-        do {
+        let engines = Array(repeating: (engine, engine), count: 3)
+        try await LocalCluster.run(kept: nil, name: "rotor-bench", engines: engines) { cluster in
             try await cluster.startAll()
-            result = .success(try await measure(cluster.members.map(\.http), cluster: cluster))
-        } catch {
-            result = .failure(error)
-            for line in cluster.logTails() { StandardStreams.note(line + "\n") }
+            try await measure(cluster.members.map(\.http), cluster: cluster)
         }
-        await cluster.stopAll()
-        signals.cancel()
-        folder.removeIfTemporary()
-        try result.get()
     }
 
     private func measure(_ endpoints: [Endpoint], cluster: LocalCluster?) async throws {

@@ -30,37 +30,17 @@ struct Demo: AsyncParsableCommand {
 
     func run() async throws {
         let objects = Self.objects(of: try PackageParagraphs.read(packages))
-        let folder = try WorkingFolder(kept: data, name: "rotor-demo")
-        let cluster: LocalCluster
         do {
-            cluster = try LocalCluster(
-                folder: folder.path, engines: [(.lmdb, .sqlite), (.bdb, .lmdb), (.sqlite, .bdb)],
-                program: try RunningProgram.path())
-        } catch {
-            folder.removeIfTemporary()
-            throw error
-        }
-        let signals = StopSignals {
-            cluster.killAll()
-            folder.removeIfTemporary()
-        }
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await DemoScript(cluster: cluster, objects: objects).run())
-        } catch {
-            result = .failure(error)
-            for line in cluster.logTails() { StandardStreams.note(line + "\n") }
-        }
-        await cluster.stopAll()
-        signals.cancel()
-        folder.removeIfTemporary()
-        do {
-            try result.get()
+            try await LocalCluster.run(
+                kept: data, name: "rotor-demo", engines: [(.lmdb, .sqlite), (.bdb, .lmdb), (.sqlite, .bdb)]
+            ) { cluster in
+                try await DemoScript(cluster: cluster, objects: objects).run()
+                if data != nil { try StandardStreams.print("Configuration, data and logs are in \(cluster.folder)") }
+            }
         } catch let failure as CommandFailure where failure.status == .done {
             // Nobody reads on: that is no proof that all went well.
             throw CommandFailure(.inputOutput, failure.message)
         }
-        if !folder.isTemporary { try StandardStreams.print("Configuration, data and logs are in \(folder.path)") }
     }
 
     /// Each paragraph in both bucket types.

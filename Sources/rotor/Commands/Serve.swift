@@ -102,11 +102,13 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw CommandFailure(.refused, "cluster: \(error)")
         }
-        return RuntimeSettings(
+        var settings = RuntimeSettings(
             nodeName: configuration.node.name, dataPath: configuration.node.data,
             clusterAddress: configuration.listen.cluster, founding: founding,
             stores: configuration.stores.map { RuntimeSettings.Store(name: $0.name, engine: $0.engine) },
             bucketTypes: configuration.bucketTypes)
+        settings.secret = configuration.cluster.secret
+        return settings
     }
 
     private static func logger(_ settings: LogConfiguration) -> Logger {

@@ -3,6 +3,9 @@ import Glibc
 import NIOConcurrencyHelpers
 
 /// A daemon of this same program in a process of its own, its output in a file.
+///
+/// It outlives a parent that is killed with SIGKILL. prctl(2) could end it then (PR_SET_PDEATHSIG), but takes for its
+/// parent the thread that started it, and those of Swift's pool come and go.
 final class DaemonProcess: Sendable {
     enum Ending: Equatable, Sendable, CustomStringConvertible {
         case exited(Int32)

@@ -1,5 +1,6 @@
 import Engines
 import Foundation
+import Glibc
 import NIOConcurrencyHelpers
 import RotorClient
 
@@ -17,7 +18,12 @@ final class LocalCluster: Sendable {
     let members: [Member]
     let folder: String
     private let program: String
-    private let processes: NIOLockedValueBox<[DaemonProcess?]>
+    private let state: NIOLockedValueBox<State>
+
+    private struct State {
+        var processes: [DaemonProcess?]
+        var isEnding = false
+    }
 
     /// Writes the configuration that all share; starts nothing.
     ///
@@ -29,14 +35,14 @@ final class LocalCluster: Sendable {
     ) throws {
         self.folder = folder
         self.program = program
-        let ports = try FreePorts.find(engines.count * 3)
+        let ports = try FreePorts.find(engines.count * 2)
         let names = "abcdefghi".prefix(engines.count).map { "\($0)" }
         members = zip(names, engines).enumerated().map { index, pair in
             Member(
-                name: pair.0, http: Endpoint(host: "127.0.0.1", port: ports[index * 3]), engine: pair.1.0,
+                name: pair.0, http: Endpoint(host: "127.0.0.1", port: ports[index * 2]), engine: pair.1.0,
                 largeEngine: pair.1.1)
         }
-        processes = NIOLockedValueBox(members.map { _ in nil })
+        state = NIOLockedValueBox(State(processes: members.map { _ in nil }))
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (index, member) in members.enumerated() {
             try configuration(of: member, ports: ports, index).write(
@@ -50,14 +56,13 @@ final class LocalCluster: Sendable {
 
     private func configuration(of member: Member, ports: [Int], _ index: Int) -> String {
         let founders = members.enumerated().map { index, member in
-            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 3 + 1])\", zone: rack-\(index + 1) }"
+            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 2 + 1])\", zone: rack-\(index + 1) }"
         }
         return """
             node: { name: \(member.name), data: ./data-\(member.name), zone: rack-\(index + 1) }
             listen:
               http: \(member.http)
-              cluster: 127.0.0.1:\(ports[index * 3 + 1])
-              pbc: 127.0.0.1:\(ports[index * 3 + 2])
+              cluster: 127.0.0.1:\(ports[index * 2 + 1])
             cluster:
               name: local
               partitions: 256
@@ -74,15 +79,20 @@ final class LocalCluster: Sendable {
             """
     }
 
-    func process(_ index: Int) -> DaemonProcess? { processes.withLockedValue { $0[index] } }
+    func process(_ index: Int) -> DaemonProcess? { state.withLockedValue { $0.processes[index] } }
+
+    private var running: [DaemonProcess] { state.withLockedValue { $0.processes.compactMap(\.self) } }
 
     /// Starts one member, or starts it again.
     func start(_ index: Int) throws {
         let member = members[index]
-        let process = try DaemonProcess(
-            name: member.name, program: program, arguments: ["serve", "--config", configurationPath(member)],
-            logPath: logPath(member))
-        processes.withLockedValue { $0[index] = process }
+        // Under the lock: nothing is started behind the back of whoever ends them all.
+        try state.withLockedValue { state in
+            guard !state.isEnding else { throw CommandFailure(.unavailable, "the daemons are being ended") }
+            state.processes[index] = try DaemonProcess(
+                name: member.name, program: program, arguments: ["serve", "--config", configurationPath(member)],
+                logPath: logPath(member))
+        }
     }
 
     /// Starts all, and returns when each answers and sees all the others.
@@ -125,7 +135,7 @@ final class LocalCluster: Sendable {
 
     /// Ends what runs; with SIGKILL what has not ended by itself in time.
     func stopAll(within limit: Duration = .seconds(10)) async {
-        let running = processes.withLockedValue { $0.compactMap(\.self) }
+        let running = running
         for process in running { process.signal(SIGTERM) }
         let killer = Task {
             try await Task.sleep(for: limit)
@@ -135,9 +145,12 @@ final class LocalCluster: Sendable {
         killer.cancel()
     }
 
-    /// At once, from wherever a signal is handled.
+    /// At once, and none starts any more. Returns when they are gone and write nothing; blocks.
     func killAll() {
-        for process in processes.withLockedValue({ $0.compactMap(\.self) }) { process.signal(SIGKILL) }
+        state.withLockedValue { $0.isEnding = true }
+        for process in running { process.signal(SIGKILL) }
+        // A process that hangs in its disk dies when that lets it go: not waited for beyond some seconds.
+        for _ in 0..<1_000 where running.contains(where: { $0.ending == nil }) { usleep(5_000) }
     }
 
     /// The last lines of each daemon's log.

@@ -46,6 +46,13 @@ struct ServeSettings: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Replicas of an object. (default: 3)", valueName: "number"))
     var clusterN: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "What contexts are sealed with, the same on all nodes. A process list shows flags: rather set it in the"
+                + " file or as ROTOR_CLUSTER_SECRET.", valueName: "text"))
+    var clusterSecret: String?
+
     @Option(name: .long, help: ArgumentHelp("Members to ask first.", valueName: "host:port,…"))
     var clusterSeeds: String?
 
@@ -68,7 +75,8 @@ struct ServeSettings: ParsableArguments {
             ("--node-name", nodeName), ("--node-data", nodeData), ("--node-zone", nodeZone),
             ("--node-weight", nodeWeight), ("--listen-http", listenHttp), ("--listen-pbc", listenPbc),
             ("--listen-cluster", listenCluster), ("--cluster-name", clusterName),
-            ("--cluster-partitions", clusterPartitions), ("--cluster-n", clusterN), ("--cluster-seeds", clusterSeeds),
+            ("--cluster-partitions", clusterPartitions), ("--cluster-n", clusterN), ("--cluster-secret", clusterSecret),
+            ("--cluster-seeds", clusterSeeds),
             ("--log-level", logLevel), ("--log-format", logFormat), ("--insecure", insecure ? "true" : nil),
         ]
         return values.compactMap { flag, value in value.map { "\(flag)=\($0)" } }

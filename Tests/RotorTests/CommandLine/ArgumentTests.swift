@@ -87,7 +87,7 @@ struct ArgumentTests {
             Serve.self,
             [
                 "serve", "--stores-large-engine", "sqlite", "--node-name", "b", "--bucket-types-photos-store=large",
-                "--bucket-types-photos-w", "all", "--insecure",
+                "--bucket-types-photos-w", "all", "--insecure", "--cluster-secret", "a secret of some length",
             ])
         let configuration = try serve.read(environment: ["ROTOR_NODE_ZONE": "z"], workingFolder: "/here")
         #expect(configuration.stores.map(\.name) == ["default", "large"])
@@ -97,6 +97,7 @@ struct ArgumentTests {
         #expect(configuration.node.data == "/here/rotor-data")
         let settings = try Serve.runtimeSettings(configuration)
         #expect(settings.founding.founders.map(\.name) == ["b"] && settings.stores.count == 2)
+        #expect(settings.secret != nil && settings.secret == configuration.cluster.secret)
     }
 
     @Test("completion scripts know the commands and their options")

@@ -79,6 +79,29 @@ struct OutputTests {
         #expect(text.contains("… (rotor get --sibling 4"))
     }
 
+    @Test("a log line is one line of JSON whatever the message holds")
+    func logLine() throws {
+        let line = JSONLogHandler.Line(
+            time: "2026-11-21T10:00:00.000Z", level: "info", label: "rotor", message: "a \"b\"\nc",
+            metadata: ["z": "1", "a": "/x"])
+        #expect(
+            line.text
+                == #"{"label":"rotor","level":"info","message":"a \"b\"\nc","metadata":{"a":"/x","z":"1"},"#
+                + #""time":"2026-11-21T10:00:00.000Z"}"# + "\n")
+    }
+
+    @Test("progress is a plain line where there is no terminal, and a bar as wide at its end as at its beginning there")
+    func progress() {
+        let plain = ProgressBar("storing", total: 40, isTerminal: false)
+        #expect(plain.line(done: 40, .now).hasPrefix("  storing  40 of 40, "))
+        #expect(plain.line(done: 40, .now).allSatisfy { !"█░\r".contains($0) })
+        let bar = ProgressBar("storing", total: 40, isTerminal: true)
+        for (done, filled) in [(0, 0), (20, 15), (40, 30)] {
+            let line = bar.line(done: done, .now)
+            #expect(line.count { $0 == "█" } == filled && line.count { $0 == "░" } == 30 - filled)
+        }
+    }
+
     @Test("tables keep their columns, and sizes and times are written for people")
     func figures() {
         var table = TextTable()

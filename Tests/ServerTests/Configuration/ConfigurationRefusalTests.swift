@@ -69,6 +69,11 @@ struct ConfigurationRefusalTests {
                 "1: cluster.partitions: `131072` is not allowed; allowed: a power of two from 1 to 65536"
             ),
             ("cluster: { n: 0 }", "1: cluster.n: `0` is not allowed; allowed: a whole number from 1 to 16"),
+            (
+                "cluster: { secret: hush }",
+                "1: cluster.secret: what is given is not allowed; allowed: 16 to 256 bytes without control characters,"
+                    + " the same on all nodes"
+            ),
             ("cluster: { n: 2.5 }", "1: cluster.n: `2.5` is not allowed; allowed: a whole number from 1 to 16"),
             (
                 "cluster: { seeds: ['a:1', 'b:0'] }",

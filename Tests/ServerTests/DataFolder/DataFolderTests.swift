@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Node
 import Placement
@@ -21,7 +22,9 @@ import Versions
     }
 
     private func open(node: String = "a", _ founding: Founding? = nil) throws -> DataFolder {
-        try DataFolder(path: path, node: node, founding: try founding ?? self.founding())
+        let folder = try DataFolder(path: path, node: node, founding: try founding ?? self.founding())
+        try folder.completeCreation()
+        return folder
     }
 
     private func message(of body: () throws -> DataFolder) -> String {
@@ -142,7 +145,32 @@ import Versions
     @Test("a node that is no founder is refused before anything is made")
     func noFounder() {
         #expect(message { try open(node: "d") }.contains("node 'd' is none of the members"))
-        #expect(!temporary.exists("data/FORMAT") && !temporary.exists("data/node"))
+        #expect(!temporary.exists("data"))
+    }
+
+    @Test("what a failed start has made is removed, and nothing else")
+    func abandoned() throws {
+        func begin() throws -> DataFolder { try DataFolder(path: path, node: "a", founding: try founding()) }
+        try begin().abandon()
+        #expect(!temporary.exists("data"))
+
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try begin().abandon()
+        #expect(try temporary.names(in: "data").isEmpty)
+        #expect(message { try open(node: "d") }.contains("node 'd' is none of the members"))
+        #expect(try temporary.names(in: "data").isEmpty)
+
+        let folder = try begin()
+        try temporary.write("mine", to: "data/note")
+        try folder.abandon()
+        #expect(try temporary.names(in: "data") == ["note"])
+        try temporary.remove("data/note")
+
+        let complete = try begin()
+        try complete.completeCreation()
+        try complete.abandon()
+        #expect(try temporary.names(in: "data") == ["FORMAT", "LOCK", "node"])
+        _ = try open()
     }
 
     @Test("a creation that was cut short is begun again")
@@ -153,5 +181,20 @@ import Versions
         try temporary.remove("data/node/record")
         let folder = try open()
         #expect(folder.record.start.number == 0)
+    }
+
+    @Test("a bucket type keeps the store of its first start, and new types may come")
+    func bucketTypes() throws {
+        let folder = try open()
+        let carts = BucketType(name: "carts", store: "small", n: 3)
+        let films = BucketType(name: "films", store: "large", n: 3)
+        try folder.bindBucketTypes([carts])
+        try folder.bindBucketTypes([carts, films])
+        try folder.bindBucketTypes([films])
+        let moved = BucketType(name: "carts", store: "large", n: 3)
+        #expect(throws: DataFolderError.storeChanged(bucketType: "carts", recorded: "small", asked: "large")) {
+            try folder.bindBucketTypes([films, moved])
+        }
+        try folder.bindBucketTypes([carts, films])
     }
 }

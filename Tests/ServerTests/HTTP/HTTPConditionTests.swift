@@ -9,14 +9,14 @@ struct HTTPConditionTests {
         let door = try await OpenDoor.open()
         _ = try await door.put("/buckets/b/keys/k", "one")
         let connection = try await door.connect()
-        let got = try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k"))
+        let got = try await connection.exchange(RequestText.plain("GET", "/buckets/b/keys/k"))
         let tag = try #require(got["ETag"])
         let date = try #require(got["Last-Modified"])
         for header in [
             "If-None-Match: \(tag)", "If-None-Match: \"x\", W/\(tag)", "If-None-Match: *",
             "If-Modified-Since: \(date)", "If-Modified-Since: Wed, 15 Nov 2023 00:00:00 GMT",
         ] {
-            try await connection.send(Request.plain("GET", "/buckets/b/keys/k", [header]))
+            try await connection.send(RequestText.plain("GET", "/buckets/b/keys/k", [header]))
             let response = try await connection.response()
             #expect(response.status == 304, "\(header)")
             #expect(response["ETag"] == tag)
@@ -28,14 +28,14 @@ struct HTTPConditionTests {
             "If-Modified-Since: yesterday", "If-Match: \(tag)", "If-Match: *",
         ] {
             #expect(
-                try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k", [header])).text == "one",
+                try await connection.exchange(RequestText.plain("GET", "/buckets/b/keys/k", [header])).text == "one",
                 "\(header)")
         }
         // A tag is more exact than a date.
         let both = ["If-None-Match: \"x\"", "If-Modified-Since: \(date)"]
-        #expect(try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k", both)).status == 200)
+        #expect(try await connection.exchange(RequestText.plain("GET", "/buckets/b/keys/k", both)).status == 200)
         let failed = try await connection.exchange(
-            Request.plain("GET", "/buckets/b/keys/k", ["If-Match: \"x\""]))
+            RequestText.plain("GET", "/buckets/b/keys/k", ["If-Match: \"x\""]))
         #expect(failed.status == 412)
         await connection.close()
         try await door.close()

@@ -11,11 +11,56 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open()
         let connection = try await door.connect()
         var requests = ""
-        for number in 0..<50 { requests += Request.put("/buckets/b/keys/\(number)", "value \(number)") }
-        for number in 0..<50 { requests += Request.plain("GET", "/buckets/b/keys/\(number)") }
+        for number in 0..<50 { requests += RequestText.put("/buckets/b/keys/\(number)", "value \(number)") }
+        for number in 0..<50 { requests += RequestText.plain("GET", "/buckets/b/keys/\(number)") }
         try await connection.send(requests)
         for _ in 0..<50 { #expect(try await connection.response().status == 204) }
         for number in 0..<50 { #expect(try await connection.response().text == "value \(number)") }
+        await connection.close()
+        try await door.close()
+    }
+
+    @Test("a large answer is sent to its end before its connection is closed")
+    func largeAnswerThenClose() async throws {
+        let door = try await OpenDoor.open()
+        let value = String(repeating: "0123456789", count: 500_000)
+        #expect(try await door.put("/buckets/b/keys/k", value).status == 204)
+        let connection = try await door.connect()
+        let closing = RequestText.plain("GET", "/buckets/b/keys/k", ["Connection: close"])
+        #expect(try await connection.exchange(closing).text == value)
+        #expect(await connection.rest() == "")
+        try await door.close()
+    }
+
+    @Test("a client that has sent its request and shut its side is still answered")
+    func halfClose() async throws {
+        let door = try await OpenDoor.open()
+        let connection = try await door.connect()
+        try await connection.send(
+            RequestText.put("/buckets/b/keys/k", "x") + RequestText.plain("GET", "/buckets/b/keys/k"))
+        try await connection.shutOutput()
+        #expect(try await connection.response().status == 204)
+        #expect(try await connection.response().text == "x")
+        #expect(await connection.rest() == "")
+        try await door.close()
+    }
+
+    @Test("a body that nobody needs is read over if it is short, and ends the connection if it is not")
+    func needlessBodies() async throws {
+        let door = try await OpenDoor.open()
+        let connection = try await door.connect()
+        let short = RequestText.plain("GET", "/ping", ["Content-Length: 3"]) + "abc"
+        #expect(try await connection.exchange(short).text == "OK")
+        let refused = try await connection.exchange(RequestText.put("/buckets/b/keys/k?w=x", "abc"))
+        #expect(refused.status == 400)
+        #expect(refused["Connection"] == nil)
+        #expect(try await connection.exchange(RequestText.plain("GET", "/ping")).text == "OK")
+        try await connection.send(
+            RequestText.plain("GET", "/ping", ["Transfer-Encoding: chunked"]) + "20000\r\n"
+                + String(repeating: "x", count: 0x20000))
+        let long = try await connection.response()
+        #expect(long.status == 413)
+        #expect(long["Connection"] == "close")
         await connection.close()
         try await door.close()
     }
@@ -24,11 +69,11 @@ struct HTTPConnectionTests {
     func dribble() async throws {
         let door = try await OpenDoor.open()
         let connection = try await door.connect()
-        for byte in Request.put("/buckets/b/keys/k", "abc").utf8 {
+        for byte in RequestText.put("/buckets/b/keys/k", "abc").utf8 {
             try await connection.send(ByteBuffer(integer: byte))
         }
         #expect(try await connection.response().status == 204)
-        #expect(try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k")).text == "abc")
+        #expect(try await connection.exchange(RequestText.plain("GET", "/buckets/b/keys/k")).text == "abc")
         await connection.close()
         try await door.close()
     }
@@ -40,15 +85,15 @@ struct HTTPConnectionTests {
             bytes: (0..<UInt32(MemoryNode.maximumObjectBytes)).lazy.map {
                 UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13)
             })
-        let plain = Request.plain(
+        let plain = RequestText.plain(
             "PUT", "/buckets/b/keys/plain",
             ["Content-Type: a/b", "Content-Length: \(value.readableBytes)"])
         #expect(try await door.exchange(plain, body: value).status == 204)
         #expect(try await door.get("/buckets/b/keys/plain").body == value)
 
-        let chunked = Request.plain(
+        let chunked = RequestText.plain(
             "PUT", "/buckets/b/keys/chunked", ["Content-Type: a/b", "Transfer-Encoding: chunked"])
-        #expect(try await door.exchange(chunked, body: Request.chunks(of: value)).status == 204)
+        #expect(try await door.exchange(chunked, body: RequestText.chunks(of: value)).status == 204)
         #expect(try await door.get("/buckets/b/keys/chunked").body == value)
         try await door.close()
     }
@@ -58,7 +103,7 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open()
         let bytes = MemoryNode.maximumObjectBytes + 1
         let response = try await door.exchange(
-            Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: \(bytes)"]),
+            RequestText.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: \(bytes)"]),
             body: ByteBuffer(repeating: 1, count: bytes))
         #expect(response.status == 413)
         #expect(response.text == "object of \(bytes) bytes: at most \(MemoryNode.maximumObjectBytes) are allowed\n")
@@ -70,19 +115,19 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
         let connection = try await door.connect()
         let response = try await connection.exchange(
-            Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1001"]))
+            RequestText.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1001"]))
         #expect(response.status == 413)
         #expect(response.text == "object of 1001 bytes: at most 1000 are allowed\n")
         #expect(response["Connection"] == "close")
         #expect(response["X-Rotor-Failure"] == "refused")
         // The rest of the body is no request, whatever it looks like.
-        let smuggled = Request.put("/buckets/b/keys/smuggled", "x")
+        let smuggled = RequestText.put("/buckets/b/keys/smuggled", "x")
         try await connection.send(smuggled + String(repeating: "x", count: 1001 - smuggled.utf8.count))
         #expect(await connection.rest() == "")
         #expect(door.node.requests.isEmpty)
         #expect(
             try await door.exchange(
-                Request.put("/buckets/b/keys/k", String(repeating: "x", count: 1000))
+                RequestText.put("/buckets/b/keys/k", String(repeating: "x", count: 1000))
             ).status == 204)
         try await door.close()
     }
@@ -92,7 +137,7 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
         let connection = try await door.connect()
         try await connection.send(
-            Request.plain(
+            RequestText.plain(
                 "PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Transfer-Encoding: chunked"])
                 + "3e8\r\n" + String(repeating: "x", count: 1000) + "\r\n")
         try await connection.send("1\r\nx\r\n")
@@ -112,7 +157,7 @@ struct HTTPConnectionTests {
             $0.lingeringBytes = 5000
         }
         let connection = try await door.connect()
-        let head = Request.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1000000"])
+        let head = RequestText.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1000000"])
         #expect(try await connection.exchange(head).status == 413)
         do {
             for _ in 0..<1000 { try await connection.send(ByteBuffer(repeating: 1, count: 1000)) }
@@ -128,14 +173,14 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
         let connection = try await door.connect()
         let expect = ["Content-Type: a/b", "Content-Length: 3", "Expect: 100-continue"]
-        try await connection.send(Request.plain("PUT", "/buckets/b/keys/k", expect))
+        try await connection.send(RequestText.plain("PUT", "/buckets/b/keys/k", expect))
         #expect(try await connection.response().status == 100)
         #expect(try await connection.exchange("abc").status == 204)
         let tooLarge = ["Content-Type: a/b", "Content-Length: 3000", "Expect: 100-continue"]
-        #expect(try await connection.exchange(Request.plain("PUT", "/buckets/b/keys/k", tooLarge)).status == 413)
+        #expect(try await connection.exchange(RequestText.plain("PUT", "/buckets/b/keys/k", tooLarge)).status == 413)
         await connection.close()
         let untyped = ["Content-Length: 3", "Expect: 100-continue"]
-        #expect(try await door.exchange(Request.plain("PUT", "/buckets/b/keys/k", untyped)).status == 400)
+        #expect(try await door.exchange(RequestText.plain("PUT", "/buckets/b/keys/k", untyped)).status == 400)
         try await door.close()
     }
 
@@ -144,10 +189,10 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open { $0.maximumBufferedBytes = 1000 }
         let half = try await door.connect()
         try await half.send(
-            Request.plain("PUT", "/buckets/b/keys/half", ["Content-Type: a/b", "Content-Length: 800"])
+            RequestText.plain("PUT", "/buckets/b/keys/half", ["Content-Type: a/b", "Content-Length: 800"])
                 + String(repeating: "x", count: 600))
         // Its bytes are on the way: another client is refused as soon as they have come.
-        var refused: RawConnection.Response?
+        var refused: DoorConnection.Response?
         while refused == nil {
             let response = try await door.put("/buckets/b/keys/k", String(repeating: "x", count: 500))
             if response.status != 204 { refused = response }
@@ -171,8 +216,8 @@ struct HTTPConnectionTests {
                     + "Transfer-Encoding: chunked\r\n\r\nzz",
                 400
             ),
-            (Request.plain("GET", "/ping", ["X-Long: " + String(repeating: "x", count: 5000)]), 431),
-            (Request.plain("GET", "/ping", (0..<100).map { "X-\($0): 1" }), 431),
+            (RequestText.plain("GET", "/ping", ["X-Long: " + String(repeating: "x", count: 5000)]), 431),
+            (RequestText.plain("GET", "/ping", (0..<100).map { "X-\($0): 1" }), 431),
         ]
         let door = try await OpenDoor.open {
             $0.maximumHeaderBytes = 4000
@@ -204,9 +249,9 @@ struct HTTPConnectionTests {
         let door = try await OpenDoor.open()
         let busy = try await door.connect()
         let idle = try await door.connect()
-        #expect(try await idle.exchange(Request.plain("GET", "/ping")).status == 200)
+        #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
         door.node.hold()
-        try await busy.send(Request.put("/buckets/b/keys/k", "x"))
+        try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
         while door.node.heldCount == 0 { await Task.yield() }
         await door.shut()
         #expect(await idle.rest() == "")
@@ -224,7 +269,7 @@ struct HTTPConnectionTests {
         door.node.hold()
         for count in 1...3 {
             let connection = try await door.connect()
-            try await connection.send(Request.put("/buckets/b/keys/k", String(repeating: "x", count: 30)))
+            try await connection.send(RequestText.put("/buckets/b/keys/k", String(repeating: "x", count: 30)))
             while door.node.heldCount < count { await Task.yield() }
             await connection.close()
         }

@@ -9,7 +9,7 @@ struct HTTPObjectTests {
     func putAndGet() async throws {
         let door = try await OpenDoor.open()
         let put = try await door.exchange(
-            Request.put(
+            RequestText.put(
                 "/buckets/b/keys/k", "Grüße\u{0}\r\n",
                 [
                     "Content-Type: text/plain; charset=\"utf-8\"; x=y", "Content-Encoding: identity",
@@ -41,7 +41,7 @@ struct HTTPObjectTests {
         let door = try await OpenDoor.open()
         for value in [ByteBuffer(bytes: (0...255).map { UInt8($0) }), ByteBuffer()] {
             let put = try await door.exchange(
-                Request.plain(
+                RequestText.plain(
                     "PUT", "/buckets/b/keys/\(value.readableBytes)",
                     ["Content-Type: image/png", "Content-Length: \(value.readableBytes)"]),
                 body: value)
@@ -201,15 +201,15 @@ struct HTTPObjectTests {
         let door = try await OpenDoor.open()
         _ = try await door.put("/buckets/b/keys/k", "12345")
         let connection = try await door.connect()
-        try await connection.send(Request.plain("HEAD", "/buckets/b/keys/k"))
+        try await connection.send(RequestText.plain("HEAD", "/buckets/b/keys/k"))
         let head = try await connection.response(isHead: true)
         #expect(head.status == 200)
         #expect(head["Content-Length"] == "5")
         #expect(head["X-Riak-Vclock"] != nil)
         // Were there a body, the next response would not begin here.
-        let missing = try await connection.exchange(Request.plain("HEAD", "/buckets/b/keys/none"))
+        let missing = try await connection.exchange(RequestText.plain("HEAD", "/buckets/b/keys/none"))
         #expect(missing.status == 404)
-        #expect(try await connection.exchange(Request.plain("GET", "/buckets/b/keys/k")).text == "12345")
+        #expect(try await connection.exchange(RequestText.plain("GET", "/buckets/b/keys/k")).text == "12345")
         await connection.close()
         try await door.close()
     }

@@ -30,7 +30,7 @@ final class OpenDoor: Sendable {
             return OpenDoor(node: node, address: address, group: group, running: running)
         }
         try await running.value
-        throw RawConnection.Unexpected(description: "the door ended before it was open")
+        throw DoorConnection.Unexpected(description: "the door ended before it was open")
     }
 
     private init(node: MemoryNode, address: SocketAddress, group: ServiceGroup, running: Task<Void, any Error>) {
@@ -57,37 +57,37 @@ final class OpenDoor: Sendable {
         await group.triggerGracefulShutdown()
     }
 
-    func connect() async throws -> RawConnection {
-        try await RawConnection.open(to: address)
+    func connect() async throws -> DoorConnection {
+        try await DoorConnection.open(to: address)
     }
 
     /// One request on a connection of its own.
-    func exchange(_ request: String, body: ByteBuffer = ByteBuffer()) async throws -> RawConnection.Response {
+    func exchange(_ request: String, body: ByteBuffer = ByteBuffer()) async throws -> DoorConnection.Response {
         let connection = try await connect()
         let response = try await connection.exchange(request, body: body)
         await connection.close()
         return response
     }
 
-    func put(_ path: String, _ value: String, _ headers: String...) async throws -> RawConnection.Response {
-        try await exchange(Request.put(path, value, headers))
+    func put(_ path: String, _ value: String, _ headers: String...) async throws -> DoorConnection.Response {
+        try await exchange(RequestText.put(path, value, headers))
     }
 
-    func get(_ path: String, _ headers: String...) async throws -> RawConnection.Response {
-        try await exchange(Request.plain("GET", path, headers))
+    func get(_ path: String, _ headers: String...) async throws -> DoorConnection.Response {
+        try await exchange(RequestText.plain("GET", path, headers))
     }
 
-    func head(_ path: String, _ headers: String...) async throws -> RawConnection.Response {
-        try await exchange(Request.plain("HEAD", path, headers))
+    func head(_ path: String, _ headers: String...) async throws -> DoorConnection.Response {
+        try await exchange(RequestText.plain("HEAD", path, headers))
     }
 
-    func delete(_ path: String, _ headers: String...) async throws -> RawConnection.Response {
-        try await exchange(Request.plain("DELETE", path, headers))
+    func delete(_ path: String, _ headers: String...) async throws -> DoorConnection.Response {
+        try await exchange(RequestText.plain("DELETE", path, headers))
     }
 }
 
 /// Requests as bytes.
-enum Request {
+enum RequestText {
     static func plain(_ method: String, _ path: String, _ headers: [String] = []) -> String {
         "\(method) \(path) HTTP/1.1\r\nHost: door\r\n" + headers.map { $0 + "\r\n" }.joined() + "\r\n"
     }

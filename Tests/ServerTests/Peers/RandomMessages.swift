@@ -43,7 +43,7 @@ extension TestRandom {
     }
 
     private mutating func start() -> StartRecord {
-        StartRecord(number: next(), session: next(), incarnation: next())
+        StartRecord(number: next() >> 16, session: next(), incarnation: next() >> 1)
     }
 
     private mutating func fetchedResult() -> Result<VersionedObject?, ReplicaFailure> {
@@ -124,7 +124,7 @@ extension TestRandom {
     private mutating func requestFailure() -> RequestFailure {
         let kinds: [QuorumKind] = [.r, .pr, .w, .pw, .dw]
         let kind = kinds[below(kinds.count)]
-        switch below(12) {
+        switch below(14) {
         case 0: return .unknownBucketType("t\(below(9))")
         case 1: return .badName(part: "Key", length: below(9), limit: below(9))
         case 2: return .objectTooLarge(bytes: below(9), limit: below(9))
@@ -136,6 +136,8 @@ extension TestRandom {
         case 8: return .coordinatorLost("node \(below(9))")
         case 9: return .storage(storageFailure())
         case 10: return .notReady
+        case 11: return .coordinatorUnreachable("node \(below(9))")
+        case 12: return .clockAhead(milliseconds: next())
         default: return .overloaded(waiting: below(9), limit: below(9))
         }
     }

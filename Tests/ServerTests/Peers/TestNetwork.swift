@@ -51,7 +51,7 @@ final class TestNetwork: Sendable {
     var port: Int { listener.address.port }
 
     func send(_ message: Message, to name: String) {
-        network.loop.execute { self.network.send(message, to: Self.id(name)) }
+        network.loop.execute { _ = self.network.send(message, to: Self.id(name)) }
     }
 
     func droppedMessages() async throws -> Int {

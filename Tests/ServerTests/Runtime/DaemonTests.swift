@@ -106,6 +106,32 @@ import Versions
         await cluster.stop()
     }
 
+    @Test("a first start that fails leaves no data folder behind, and the next may be another node's")
+    func failedFirstStart() async throws {
+        let cluster = try TestCluster([.lmdb])
+        let node = cluster.nodes[0]
+        let other = try TestCluster([.bdb], cluster: "other") { $0.clusterAddress = node.settings.clusterAddress }
+        try await other.start()
+        #expect(await message { try await node.start() }.contains("is in use by another program"))
+        #expect(!cluster.temporary.exists("a"))
+        let address = node.settings.clusterAddress
+        node.settings.clusterAddress.port = 0
+        node.settings.stores.append(RuntimeSettings.Store(name: "large", engine: .sqlite))
+        node.settings.openEngine = { (kind, path, options) throws(EngineError) in
+            guard kind == .lmdb else { throw EngineError(.full, operation: "open", detail: "no space") }
+            return try EngineFactory.open(kind, at: path, options: options)
+        }
+        #expect(await message { try await node.start() } == "store 'large' does not open: open: no space")
+        #expect(!cluster.temporary.exists("a"))
+
+        await other.stop()
+        node.settings = other.nodes[0].settings
+        node.settings.dataPath = "\(cluster.temporary.path)/a"
+        node.settings.clusterAddress = address
+        try await node.startReady()
+        await cluster.stop()
+    }
+
     @Test("a data folder in use is one clear line, and the node in it goes on")
     func folderInUse() async throws {
         let cluster = try TestCluster([.lmdb])

@@ -119,7 +119,7 @@ import Versions
         let cluster = try TestCluster([.lmdb, .lmdb, .memory])
         try await cluster.start()
         let (a, b) = (cluster.nodes[0], cluster.nodes[1])
-        try cluster.temporary.remove("a/node")
+        try cluster.temporary.move("a/node", to: "a/lost")
         // The other's new start is to be remembered in the record.
         await b.stop(.clean)
         try await b.start()

@@ -119,7 +119,7 @@ import Versions
         let runner = try runner(engine, received) { reasons.add("ended: \($0)") }
         #expect(runner.submit(mint(1, "a")))
         await received.lines.line(with: "written 1")
-        engine.failSyncs()
+        engine.failCommits(with: .syncFailed)
         #expect(runner.submit(mint(2, "a")))
         await received.lines.line(with: "failed 2")
         #expect(runner.submit(mint(3, "a")))
@@ -129,67 +129,4 @@ import Versions
         #expect(runner.status().failure?.contains("the disk is gone") == true)
         #expect(try !runner.close())
     }
-}
-
-/// The memory engine, whose commits wait at a gate, and fail where they are told to.
-private final class GatedEngine: LocalPersistenceEngine {
-    final class Gate: Sendable {
-        private let condition = ConditionLock(value: true)
-
-        func pass() {
-            condition.lock(whenValue: true)
-            condition.unlock()
-        }
-
-        func close() {
-            condition.lock()
-            condition.unlock(withValue: false)
-        }
-
-        func open() {
-            condition.lock()
-            condition.unlock(withValue: true)
-        }
-    }
-
-    let gate = Gate()
-    private let memory: any LocalPersistenceEngine
-    private let state = NIOLockedValueBox((commits: 0, fails: false))
-
-    init() {
-        memory = MemoryEngine()
-    }
-
-    var kind: EngineKind { memory.kind }
-    var commits: Int { state.withLockedValue { $0.commits } }
-
-    func failSyncs() {
-        state.withLockedValue { $0.fails = true }
-    }
-
-    func read(_ key: ByteBuffer, _ body: (UnsafeRawBufferPointer?) throws -> Void) throws {
-        try memory.read(key, body)
-    }
-
-    func commit(_ batch: WriteBatch, durability: Durability) throws(EngineError) {
-        gate.pass()
-        let fails = state.withLockedValue {
-            $0.commits += 1
-            return $0.fails
-        }
-        if fails {
-            throw EngineError(.syncFailed, operation: "commit", call: "fsync", number: 5, detail: "the disk is gone")
-        }
-        try memory.commit(batch, durability: durability)
-    }
-
-    func scan(
-        _ range: KeyRange, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> ScanStep
-    ) throws {
-        try memory.scan(range, body)
-    }
-
-    func sync() throws(EngineError) { try memory.sync() }
-    func statistics() throws(EngineError) -> EngineStatistics { try memory.statistics() }
-    func close() throws(EngineError) { try memory.close() }
 }

@@ -3,7 +3,7 @@ import NIOHTTP1
 import RiakWire
 
 /// One connection: takes requests apart, bounds them, and writes the answers in order, all in its event loop. NIO's
-/// pipeline handler before it holds back the next request until this one is answered.
+/// pipeline handler before it holds back the next request until the end of this one's answer has been written.
 final class HTTPConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -12,16 +12,23 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         /// Between requests.
         case idle
         case receiving(Receiving)
-        /// The request is whole and somewhere in the node, or its answer waits for its end.
+        /// What is left of a refused request is short enough to be read over before it is answered.
+        case readingOver(HTTPRefusal, Answering)
+        /// The request is whole and somewhere in the node.
         case answering(Answering)
-        /// The request was refused before its end: what else comes of it is thrown away.
+        /// The answer is written but for its end, until the client has taken what was written.
+        case sending
+        /// The request was refused before its end, and answered: what else comes of it is thrown away.
         case lingering(bytes: Int)
-        case closed
+        /// Nothing more is read or answered.
+        case closing
     }
 
     private struct Receiving {
         var exchange: HTTPExchange
         var answering: Answering
+        /// All of the body that has come, whether it is kept or not.
+        var bytes = 0
         var body = ByteBuffer()
     }
 
@@ -33,16 +40,21 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         var bufferedBytes = 0
     }
 
+    /// A body that nobody needs is read over up to this length; beyond it the connection is worth less than the bytes.
+    private var readOverBytes: Int { min(64 << 10, settings.maximumBodyBytes) }
+    private static let deepestNesting = 8
+
     private let settings: HTTPDoorSettings
     private let responder: HTTPResponder
     private let budget: BodyBudget
     private var state = State.idle
-    /// A request without a body to speak of that is refused when it is whole.
-    private var refusal: HTTPRefusal?
     private var context: ChannelHandlerContext?
-    private var lastActive = NIODeadline.uptimeNanoseconds(0)
-    private var inputIsClosed = false
     private var timer: Scheduled<Void>?
+    private var lastActive = NIODeadline.uptimeNanoseconds(0)
+    private var unsentBytes = 0
+    private var inputIsClosed = false
+    /// Answers given within the reading of their request, each within the one before.
+    private var nesting = 0
 
     init(_ settings: HTTPDoorSettings, _ responder: HTTPResponder, _ budget: BodyBudget) {
         self.settings = settings
@@ -62,8 +74,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        releaseBudget()
-        state = .closed
+        stopReading()
         context.fireChannelInactive()
     }
 
@@ -86,10 +97,10 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
                 context.writeAndFlush(Self.wrapOutboundOut(.head(goOn)), promise: nil)
             }
         } catch {
-            state = .answering(answering)
-            let length = Int(head.headers.first(name: "content-length") ?? "0") ?? 0
-            if length == 0, !head.headers.contains(name: "transfer-encoding") {
-                refusal = error
+            let headers = RequestHeaders(head.headers)
+            let isShort = headers.contentLength ?? 0 <= readOverBytes && !headers.expectsContinue
+            if isShort, !head.headers.contains(name: "transfer-encoding") {
+                state = .readingOver(error, answering)
             } else {
                 refuseEarly(error, answering, context)
             }
@@ -99,47 +110,49 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     private func onBody(_ part: ByteBuffer, _ context: ChannelHandlerContext) {
         switch state {
         case .receiving(var receiving):
-            // So that the body is not copied when it is written to.
-            state = .closed
-            let bytes = receiving.body.readableBytes + part.readableBytes
-            guard !receiving.exchange.operation.takesBody || bytes <= settings.maximumBodyBytes else {
+            // So that the body's storage is not shared while it grows.
+            state = .closing
+            do throws(HTTPRefusal) {
+                try take(part, for: &receiving)
+                state = .receiving(receiving)
+            } catch {
                 budget.give(back: receiving.answering.bufferedBytes)
-                receiving.answering.bufferedBytes = 0
-                let refusal = HTTPRefusal.bodyTooLarge(
-                    bytes: receiving.exchange.headers.contentLength ?? bytes, limit: settings.maximumBodyBytes)
-                return refuseEarly(refusal, receiving.answering, context)
+                refuseEarly(error, receiving.answering, context)
             }
-            guard receiving.exchange.operation.takesBody else {
-                // A get with a body: read over it, within bounds.
-                receiving.answering.keepsAlive = false
-                return state = .receiving(receiving)
-            }
-            guard budget.take(part.readableBytes) else {
-                budget.give(back: receiving.answering.bufferedBytes)
-                receiving.answering.bufferedBytes = 0
-                return refuseEarly(.tooManyBodies(limit: settings.maximumBufferedBytes), receiving.answering, context)
-            }
-            receiving.answering.bufferedBytes += part.readableBytes
-            if receiving.body.readableBytes == 0 {
-                receiving.body = part
-            } else {
-                if bytes > receiving.body.capacity {
-                    // Not at once what the client claims to send.
-                    let claimed = receiving.exchange.headers.contentLength ?? 0
-                    receiving.body.reserveCapacity(min(max(claimed, bytes), bytes * 4))
-                }
-                receiving.body.writeImmutableBuffer(part)
-            }
-            state = .receiving(receiving)
         case .lingering(let bytes):
-            guard bytes + part.readableBytes <= settings.lingeringBytes else { return context.close(promise: nil) }
-            state = .lingering(bytes: bytes + part.readableBytes)
-        case .idle, .answering, .closed:
+            let total = bytes + part.readableBytes
+            state = .lingering(bytes: total)
+            if total > settings.lingeringBytes { context.close(promise: nil) }
+        case .idle, .readingOver, .answering, .sending, .closing:
             break
         }
     }
 
+    private func take(_ part: ByteBuffer, for receiving: inout Receiving) throws(HTTPRefusal) {
+        receiving.bytes += part.readableBytes
+        let takesBody = receiving.exchange.operation.takesBody
+        let limit = takesBody ? settings.maximumBodyBytes : readOverBytes
+        let claimed = receiving.exchange.headers.contentLength
+        guard receiving.bytes <= limit else {
+            throw .bodyTooLarge(bytes: claimed ?? receiving.bytes, limit: limit)
+        }
+        guard takesBody else { return }
+        guard budget.take(part.readableBytes) else { throw .tooManyBodies(limit: settings.maximumBufferedBytes) }
+        receiving.answering.bufferedBytes += part.readableBytes
+        if receiving.body.readableBytes == 0 {
+            receiving.body = part
+        } else {
+            if part.readableBytes > receiving.body.writableBytes {
+                // The length that a client claims is believed only as far as it has sent some of it.
+                receiving.body.reserveCapacity(min(max(claimed ?? 0, receiving.bytes), receiving.bytes * 4))
+            }
+            receiving.body.writeImmutableBuffer(part)
+        }
+    }
+
     private func onEnd(_ context: ChannelHandlerContext) {
+        nesting += 1
+        defer { nesting -= 1 }
         switch state {
         case .receiving(let receiving):
             state = .answering(receiving.answering)
@@ -152,27 +165,64 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
                     eventLoop.execute { bound.value.answer(reply) }
                 }
             }
-        case .answering:
-            guard let refusal else { return }
-            self.refusal = nil
+        case .readingOver(let refusal, let answering):
+            state = .answering(answering)
             answer(refusal.reply)
         case .lingering:
-            context.close(promise: nil)
-        case .idle, .closed:
+            closeAfterWrites(context)
+        case .idle, .answering, .sending, .closing:
             break
         }
     }
 
-    /// Nothing to answer on a connection that has closed since.
+    /// Does nothing on a connection that has closed since.
     private func answer(_ reply: HTTPReply) {
         guard case .answering(var answering) = state, let context else { return }
+        guard nesting <= Self.deepestNesting else {
+            // The end of an answer lets in the next of many requests that came at once, and its answer the next: each
+            // would lie on the stack above the one before.
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            return context.eventLoop.execute { bound.value.answer(reply) }
+        }
         budget.give(back: answering.bufferedBytes)
-        answering.bufferedBytes = 0
-        state = .idle
-        lastActive = context.eventLoop.now
+        // Before anything is written: a write that fails may end the connection right here.
+        state = .sending
         if inputIsClosed { answering.keepsAlive = false }
         write(reply, answering, context)
-        if !answering.keepsAlive { context.close(promise: nil) }
+        guard answering.keepsAlive else { return endAnswerAndClose(context) }
+        context.flush()
+        // Until its end is written the next request is not let in: a client that does not read is not answered again.
+        if case .sending = state, context.channel.isWritable { endAnswer(context) }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if case .sending = state, context.channel.isWritable { endAnswer(context) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func endAnswer(_ context: ChannelHandlerContext) {
+        state = .idle
+        lastActive = context.eventLoop.now
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    private func endAnswerAndClose(_ context: ChannelHandlerContext) {
+        state = .closing
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
+        closeAfterWrites(context)
+    }
+
+    /// A close at once would drop what the socket has not taken yet, of this answer and of those before it.
+    private func closeAfterWrites(_ context: ChannelHandlerContext) {
+        stopReading()
+        guard let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self) else {
+            return context.close(promise: nil)
+        }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        // Writes are taken in order, also one of no bytes.
+        encoder.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
     }
 
     /// Answers before the request's end, and closes the connection: its rest is not read as if it had been welcome.
@@ -181,11 +231,13 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         answering.keepsAlive = false
         state = .lingering(bytes: 0)
         write(refusal.reply, answering, context)
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         timer?.cancel()
         timer = context.eventLoop.scheduleTask(in: settings.lingeringTimeout) { bound.value.close(promise: nil) }
     }
 
+    /// Head and body, neither flushed.
     private func write(_ reply: HTTPReply, _ answering: Answering, _ context: ChannelHandlerContext) {
         var head = HTTPResponseHead(version: .http1_1, status: reply.status, headers: reply.headers)
         head.headers.add(name: "Date", value: ServerDate.now)
@@ -200,29 +252,25 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         if !answering.isHead, reply.body.readableBytes > 0, reply.status.mayHaveResponseBody {
             context.write(Self.wrapOutboundOut(.body(.byteBuffer(reply.body))), promise: nil)
         }
-        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
     }
 }
 
 extension HTTPConnectionHandler {
-    /// The parser closes the connection right after this.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
         switch state {
-        case .idle, .receiving:
-            releaseBudget()
+        case .idle, .receiving, .readingOver:
+            stopReading()
             let isTooLarge = error == .headerOverflow
             let limits = "at most \(settings.maximumHeaders) headers of \(settings.maximumHeaderBytes) bytes in all"
             let refusal = HTTPRefusal(
                 status: isTooLarge ? .requestHeaderFieldsTooLarge : .badRequest,
                 line: isTooLarge ? "request headers too large: \(limits) are allowed" : "no HTTP/1.1 request: \(error)")
-            state = .closed
-            write(
-                refusal.reply, Answering(isHead: false, version: .http1_1, keepsAlive: false), context)
-        case .answering, .lingering, .closed:
-            break
+            write(refusal.reply, Answering(isHead: false, version: .http1_1, keepsAlive: false), context)
+            endAnswerAndClose(context)
+        case .answering, .sending, .lingering, .closing:
+            context.close(promise: nil)
         }
-        context.close(promise: nil)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -231,32 +279,50 @@ extension HTTPConnectionHandler {
         }
         inputIsClosed = true
         switch state {
-        case .answering: break
-        case .idle, .receiving, .lingering, .closed: context.close(promise: nil)
+        case .answering, .closing: break
+        case .sending: endAnswerAndClose(context)
+        case .idle, .receiving, .readingOver, .lingering: closeAfterWrites(context)
         }
     }
 
-    private func releaseBudget() {
+    private func stopReading() {
         switch state {
         case .receiving(let receiving): budget.give(back: receiving.answering.bufferedBytes)
         case .answering(let answering): budget.give(back: answering.bufferedBytes)
-        case .idle, .lingering, .closed: break
+        case .idle, .readingOver, .sending, .lingering, .closing: break
         }
+        state = .closing
     }
 
-    /// A request that is being worked on has the node's deadline; all else must move.
     private func scheduleIdleCheck(_ context: ChannelHandlerContext, in delay: TimeAmount) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(in: delay) {
             let (handler, context) = bound.value
-            let left = handler.lastActive + handler.settings.idleTimeout - context.eventLoop.now
-            if case .answering = handler.state {
-                handler.scheduleIdleCheck(context, in: handler.settings.idleTimeout)
-            } else if left <= .zero {
-                context.close(promise: nil)
-            } else {
-                handler.scheduleIdleCheck(context, in: left)
-            }
+            handler.checkIdle(context)
+        }
+    }
+
+    private func checkIdle(_ context: ChannelHandlerContext) {
+        if isMoving(context) { lastActive = context.eventLoop.now }
+        let left = lastActive + settings.idleTimeout - context.eventLoop.now
+        if left <= .zero {
+            context.close(promise: nil)
+        } else {
+            scheduleIdleCheck(context, in: left)
+        }
+    }
+
+    /// A request in the node has the node's deadline; an answer on its way must be shorter than at the last look.
+    private func isMoving(_ context: ChannelHandlerContext) -> Bool {
+        switch state {
+        case .answering:
+            return true
+        case .sending, .closing:
+            let before = unsentBytes
+            unsentBytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            return unsentBytes > 0 && unsentBytes != before
+        case .idle, .receiving, .readingOver, .lingering:
+            return false
         }
     }
 }

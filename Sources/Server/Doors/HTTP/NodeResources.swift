@@ -58,7 +58,7 @@ enum StatsResource {
     private struct Statistics: Encodable {
         /// By the counters' names here. Riak's names without `_total` are those of the last minute, which is not kept.
         static let counterNames = [
-            ("gets", "node_gets_total"), ("puts", "node_puts_total"), ("readRepairs", "read_repairs_total"),
+            ("gets", "node_gets_total"), ("puts", "node_puts_total"), ("read_repairs", "read_repairs_total"),
         ]
 
         var status: NodeStatus

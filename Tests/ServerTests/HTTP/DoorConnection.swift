@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 
 /// A client that sends the bytes it is told to and reads responses one by one.
-final class RawConnection: Sendable {
+final class DoorConnection: Sendable {
     struct Response: Sendable {
         var status: Int
         var headers: [(name: String, value: String)]
@@ -23,7 +23,7 @@ final class RawConnection: Sendable {
     private let channel: any Channel
     private let inbox: Inbox
 
-    static func open(to address: SocketAddress) async throws -> RawConnection {
+    static func open(to address: SocketAddress) async throws -> DoorConnection {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
@@ -32,7 +32,7 @@ final class RawConnection: Sendable {
                 }
             }
             .connect(to: address).get()
-        return RawConnection(channel: channel, inbox: inbox)
+        return DoorConnection(channel: channel, inbox: inbox)
     }
 
     private init(channel: any Channel, inbox: Inbox) {
@@ -46,6 +46,10 @@ final class RawConnection: Sendable {
 
     func send(_ text: String) async throws {
         try await send(ByteBuffer(string: text))
+    }
+
+    func shutOutput() async throws {
+        try await channel.close(mode: .output)
     }
 
     func close() async {
