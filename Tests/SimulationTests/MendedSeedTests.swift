@@ -7,7 +7,7 @@ import Testing
 @Suite struct MendedSeedTests {
     @Test(
         "a peer that has lost its memory does not confirm an old copy of another node",
-        arguments: [UInt64(1969)])
+        arguments: [UInt64(1914), 1969, 2918, 3188])
     func forgetfulPeer(_ seed: UInt64) {
         var options = SimulationOptions()
         options.nodes = 2
@@ -40,14 +40,14 @@ import Testing
         options.nodes = 1
         options.faults = [.restart, .oldCopy]
         var isFound = false
-        for seed in UInt64(0)..<20 {
+        for seed in UInt64(0)..<12 {
             options.bug = nil
             let mended = Simulator.run(seed: seed, options: options)
             #expect(mended.passed, "\(mended)")
         }
         // With one node nobody could object: the marker of a clean stop is all there is, and it must not be enough.
         options.faults = [.powerFailure, .oldCopy]
-        for seed in UInt64(0)..<200 where !isFound {
+        for seed in UInt64(0)..<60 where !isFound {
             options.bug = .dotReusedAfterCrash
             isFound = Simulator.run(seed: seed, options: options).violation?.truth == .noDotTwice
         }
@@ -59,7 +59,7 @@ import Testing
         var options = SimulationOptions()
         options.nodes = 5
         options.faults = [.duplication, .kill, .delay]
-        for seed in UInt64(0)..<30 {
+        for seed in UInt64(0)..<12 {
             let report = Simulator.run(seed: seed, options: options)
             #expect(report.passed, "\(report)")
         }
@@ -69,7 +69,7 @@ import Testing
     func damagedCopies() {
         var options = SimulationOptions()
         options.faults = [.damage, .slowDisk, .loss]
-        for seed in UInt64(0)..<30 {
+        for seed in UInt64(0)..<12 {
             let report = Simulator.run(seed: seed, options: options)
             #expect(report.passed, "\(report)")
             #expect(report.roundsToConverge != nil, "\(report)")

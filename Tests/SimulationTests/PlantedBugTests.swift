@@ -8,7 +8,8 @@ import Testing
     /// How many seeds may pass before a bug is found.
     static func limit(_ bug: PlantedBug) -> UInt64 {
         switch bug {
-        case .dotReusedAfterCrash, .backupKeepsIncarnation, .notFoundFromIncomplete: 200
+        case .dotReusedAfterCrash: 400
+        case .backupKeepsIncarnation, .notFoundFromIncomplete: 200
         case .repairWritesOlder, .mintedTwice, .lostDeadline, .duplicateApplied: 50
         default: 20
         }

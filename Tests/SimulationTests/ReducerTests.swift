@@ -6,7 +6,7 @@ import Testing
     @Test("a failing seed is reduced to few faults, clients and requests, and still breaks the same truth")
     func reduces() throws {
         var options = SimulationOptions()
-        options.bug = .dotReusedAfterCrash
+        options.bug = .backupKeepsIncarnation
         let seed = try #require((UInt64(0)..<200).first { !Simulator.run(seed: $0, options: options).passed })
         let first = Simulator.run(seed: seed, options: options)
         let reduced = try #require(Simulator.reduce(seed: seed, options: options, maximumRuns: 150))

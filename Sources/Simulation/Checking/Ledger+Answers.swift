@@ -143,7 +143,7 @@ extension Ledger {
     }
 
     /// As many replicas as asked for must be able to have said this: readable copies, of which none had anything before
-    /// the read that the answer lacks. So quorums overlap: what more than N - R replicas held, no R of them are without.
+    /// the read that the answer lacks. So quorums overlap: of what more than N - R replicas held, no R are without.
     private func checkCurrent(
         _ covered: DotSet, _ operation: Operation, found: Bool
     ) throws(KeyLedger.Objection) {

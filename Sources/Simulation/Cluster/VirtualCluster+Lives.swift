@@ -86,8 +86,8 @@ extension VirtualCluster {
                 old.isConfirmed = true
             }
             let isMarked = try NodeDisk.marker(files).consume(after: old.start)
-            var isClean = try stores.allSatisfy { try $0.objects.wasUsed(by: old.start) } && isMarked
-            let isBent = bug == .dotReusedAfterCrash || (bug == .backupKeepsIncarnation && machines[node].isRestored)
+            var isClean = try stores.allSatisfy { try $0.objects.wasClosed(by: old.start) } && isMarked
+            let isBent = bug == (machines[node].isRestored ? .backupKeepsIncarnation : .dotReusedAfterCrash)
             if isBent, old.start.number > 0, !isClean {
                 strikes += 1
                 isClean = true
