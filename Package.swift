@@ -35,7 +35,10 @@ var targets: [Target] = [
     .testTarget(name: "PlacementTests", dependencies: ["Placement", nioCore]),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Versions", "Placement", nioCore]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Node", "Engines", "Versions", "Placement", nioCore]),
-    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Node"]),
+    .testTarget(
+        name: "SimulationTests",
+        dependencies: ["Simulation", "Node", "Storage", "Engines", "Versions", "Placement", nioCore],
+        exclude: ["Golden"]),
     .testTarget(name: "TidyTests"),
 ]
 

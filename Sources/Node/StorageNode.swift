@@ -73,6 +73,10 @@ public struct StorageNode: ~Copyable {
     public var record: NodeRecord { keeper.record }
     public var requestsInFlight: Int { gets.count + puts.count + forwards.count }
     public var linkedMembers: [MemberID] { peers.linkedMembers }
+    /// What is kept of requests, for its bounds to be held against. A deadline outlives its request by a little.
+    package var kept: (requests: Int, replicaOperations: Int, deadlines: Int) {
+        (requestsInFlight, replicaOperations.count, deadlines.count)
+    }
 
     public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {
         switch event {
@@ -94,7 +98,7 @@ public struct StorageNode: ~Copyable {
         guard sender != me, peers.index(of: sender) != nil else { return }
         switch message {
         case .startAnnounced(let start): starts.onAnnounced(start, by: sender, keeper: &keeper, into: &queue)
-        case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: keeper)
+        case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: &keeper, into: &queue)
         case .startConflict(let known): onStartConflict(known, &queue)
         case .fetch(let fetch): onFetch(fetch, from: sender, &queue)
         case .fetched(let fetched): onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)

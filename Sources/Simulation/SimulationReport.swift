@@ -1,7 +1,9 @@
 /// What became of a run.
 public struct SimulationReport: Sendable {
     public let seed: UInt64
+    public let options: SimulationOptions
     public let nodes: Int
+    public let clients: Int
     /// The first truth that was broken; nil for a run that kept all.
     public let violation: Violation?
     /// Of every event and effect, in order: the same seed and options give the same hash.
@@ -14,12 +16,21 @@ public struct SimulationReport: Sendable {
     public let permittedLosses: Int
     /// How often each kind of fault happened.
     public let faults: [(kind: FaultKind, count: Int)]
+    /// The kinds of fault in the seed's plan, and how many single faults, skipped ones included.
+    public let plannedKinds: [FaultKind]
+    public let plannedFaults: Int
     /// Gets that were shown one version, two, three, and four or more (Dynamo §6.3).
     public let versionsSeen: [Int]
+    /// Rounds in which every key was read once, at R=N, until all replicas were equal; nil if they were not.
+    public let roundsToConverge: Int?
+    /// The most that any node kept at a time: requests, operations for others, deadlines.
+    public let largestTables: [Int]
     public let events: Int
     public let simulatedMilliseconds: UInt64
-    /// Lies told where checkers are on trial.
-    let liesTold: Int
+    /// Of these, how long clients worked and faults happened.
+    public let workingMilliseconds: UInt64
+    /// How often the planted bug showed where checkers are on trial.
+    let strikes: Int
 
     public var passed: Bool { violation == nil }
 }
@@ -28,8 +39,10 @@ extension SimulationReport: CustomStringConvertible {
     public var description: String {
         let faults = faults.filter { $0.count > 0 }.map { "\($0.kind.rawValue) \($0.count)" }.joined(separator: ", ")
         let outcome = violation.map { "\($0)" } ?? "all truths kept"
+        let options = "\(options)"
         return
-            "seed \(seed): \(nodes) nodes, \(operations) operations, \(events) events in \(simulatedMilliseconds) ms;"
+            "seed \(seed)\(options.isEmpty ? "" : " \(options)"): \(nodes) nodes, \(clients) clients,"
+            + " \(operations) operations, \(events) events in \(simulatedMilliseconds) ms;"
             + " faults: \(faults.isEmpty ? "none" : faults); \(outcome)"
     }
 }

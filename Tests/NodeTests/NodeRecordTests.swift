@@ -11,6 +11,7 @@ import Versions
         var record = NodeRecord(member: MemberID(rawValue: generator.next()))
         record.revision = generator.next()
         record.start = start(&generator)
+        record.isConfirmed = generator.below(2) == 0
         record.clockCeiling = HybridTime(rawValue: generator.next())
         for _ in 0..<generator.below(6) {
             record.remember(start(&generator), of: MemberID(rawValue: generator.next()))
@@ -44,7 +45,7 @@ import Versions
             longer.writeInteger(UInt8(0))
             #expect(throws: NodeRecordDamaged.self) { try NodeRecord(decoding: longer) }
             var other = bytes
-            other.setInteger(UInt8(2), at: 0)
+            other.setInteger(UInt8(3), at: 0)
             #expect(throws: NodeRecordDamaged.self) { try NodeRecord(decoding: other) }
         }
     }

@@ -11,6 +11,7 @@ import Versions
     private func restarted(persistsAtOnce: Bool = true, members: Int = 5) throws -> (NodeHarness, StartRecord) {
         let first = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 50)
         let second = first.started(stoppedCleanly: true, random: 51)
+        #expect(first.isConfirmed && !second.isConfirmed)
         let harness = try NodeHarness(members: members, record: second, continuesIncarnation: true)
         harness.persistsAtOnce = persistsAtOnce
         return (harness, second.start)
@@ -28,6 +29,17 @@ import Versions
         node.handle(.message(.startConfirmed(start), from: node.members[3]))
         #expect(node.isReady)
         #expect(node.record.start == start, "the incarnation goes on")
+    }
+
+    @Test("a start that was not confirmed leads to a new incarnation, even after a clean stop")
+    func unconfirmed() throws {
+        let (node, start) = try restarted()
+        let next = node.record.started(stoppedCleanly: true, random: 52)
+        #expect(next.start.incarnation > start.incarnation, "its number is above what peers know: nobody would object")
+        #expect(next.isConfirmed)
+        #expect(try NodeRecord(decoding: node.record.encoded()) == node.record, "the disk remembers it")
+        for peer in node.members[1...3] { node.handle(.message(.startConfirmed(start), from: peer)) }
+        #expect(node.record.started(stoppedCleanly: true, random: 52).start.incarnation == start.incarnation)
     }
 
     @Test("a confirmation of another start counts for nothing")

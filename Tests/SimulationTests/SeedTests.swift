@@ -3,10 +3,21 @@ import Testing
 
 @testable import Simulation
 
-/// `ROTOR_SEEDS=10000` and `ROTOR_FIRST_SEED=5000` choose others than the usual ones.
+/// `ROTOR_SEEDS=10000` and `ROTOR_FIRST_SEED=5000` choose others than the usual ones; `ROTOR_FAULTS=wipe,oldCopy` and
+/// `ROTOR_NODES=4` how they go, `ROTOR_BUG=lostDeadline` what is wrong with them.
 enum Seeds {
     static let count = number("ROTOR_SEEDS") ?? 1000
     static let first = UInt64(number("ROTOR_FIRST_SEED") ?? 0)
+
+    static let options: SimulationOptions = {
+        var options = SimulationOptions()
+        options.nodes = number("ROTOR_NODES")
+        options.bug = ProcessInfo.processInfo.environment["ROTOR_BUG"].flatMap { PlantedBug(rawValue: $0) }
+        options.faults = ProcessInfo.processInfo.environment["ROTOR_FAULTS"].map { names in
+            names.split(separator: ",").compactMap { FaultKind(rawValue: String($0)) }
+        }
+        return options
+    }()
 
     private static func number(_ name: String) -> Int? {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
@@ -19,7 +30,7 @@ enum Seeds {
     func seeds(_ part: UInt64) {
         var total = SwarmTotal()
         for seed in stride(from: Seeds.first + part, to: Seeds.first + UInt64(Seeds.count), by: 8) {
-            let report = Simulator.run(seed: seed)
+            let report = Simulator.run(seed: seed, options: Seeds.options)
             total.add(report)
             if !report.passed { Issue.record("\(report)") }
         }

@@ -18,6 +18,9 @@ public struct NodeRecord: Hashable, Sendable {
     /// Raised by one at each change.
     public var revision: UInt64
     public var start: StartRecord
+    /// False while the start goes on as the incarnation before it and its peers have not confirmed that it may. What
+    /// follows such a start is not known to be the latest either, however cleanly it was stopped.
+    public var isConfirmed: Bool
     /// No stamp at or above it was ever issued (``HybridClock``).
     public var clockCeiling: HybridTime
     /// The latest start known of each peer, sorted by member.
@@ -28,6 +31,7 @@ public struct NodeRecord: Hashable, Sendable {
         self.member = member
         self.revision = 0
         self.start = StartRecord(number: 0, session: 0, incarnation: 0)
+        self.isConfirmed = true
         self.clockCeiling = .zero
         self.peers = []
     }
@@ -62,7 +66,9 @@ extension NodeRecord {
         next.revision += 1
         next.start.number += 1
         next.start.session = random
-        if !stoppedCleanly || start.number == 0 {
+        next.isConfirmed = false
+        if !stoppedCleanly || !isConfirmed || start.number == 0 {
+            next.isConfirmed = true
             next.start.incarnation = Self.incarnation(after: start.incarnation, random: random)
         }
         return next
@@ -84,10 +90,12 @@ public struct NodeRecordDamaged: Error, Sendable, CustomStringConvertible {
 
 extension NodeRecord {
     private static let format: UInt8 = 1
+    /// The same of a start that is not confirmed.
+    private static let unconfirmedFormat: UInt8 = 2
 
     public func encoded() -> ByteBuffer {
         var buffer = ByteBuffer()
-        buffer.writeInteger(Self.format)
+        buffer.writeInteger(isConfirmed ? Self.format : Self.unconfirmedFormat)
         buffer.writeInteger(member.rawValue)
         buffer.writeInteger(revision)
         Self.write(start, into: &buffer)
@@ -103,7 +111,7 @@ extension NodeRecord {
     /// Reads what ``encoded()`` wrote. Whoever stores it adds a checksum.
     public init(decoding bytes: ByteBuffer) throws(NodeRecordDamaged) {
         var buffer = bytes
-        guard buffer.readInteger(as: UInt8.self) == Self.format,
+        guard let format = buffer.readInteger(as: UInt8.self), (Self.format...Self.unconfirmedFormat).contains(format),
             let member = buffer.readInteger(as: UInt64.self),
             let revision = buffer.readInteger(as: UInt64.self),
             let start = Self.readStart(from: &buffer),
@@ -113,6 +121,7 @@ extension NodeRecord {
         self.init(member: MemberID(rawValue: member))
         self.revision = revision
         self.start = start
+        isConfirmed = format == Self.format
         clockCeiling = HybridTime(rawValue: ceiling)
         for _ in 0..<count {
             guard let member = buffer.readInteger(as: UInt64.self), let start = Self.readStart(from: &buffer) else {

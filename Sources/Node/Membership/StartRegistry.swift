@@ -7,6 +7,9 @@ import Placement
 /// was asked by both, and tells the one that runs on an old copy of the data. That node, and one that is not
 /// confirmed in time, goes on as a new incarnation; its lower half is random, so that needs nobody's consent.
 ///
+/// A start that was not confirmed leads to nothing: the next one does not continue it, even after a clean stop. Its
+/// number would be above the one that peers know, and nobody would object.
+///
 /// A peer confirms what follows a start that it knew. One that has lost its own memory (a new disk, or an old copy, as
 /// it has had to find out) could not object, so it only listens until it has heard the next start itself.
 struct StartRegistry {
@@ -96,12 +99,20 @@ struct StartRegistry {
         }
     }
 
-    mutating func onConfirmed(_ start: StartRecord, by peer: MemberID, keeper: RecordKeeper) {
+    mutating func onConfirmed(
+        _ start: StartRecord, by peer: MemberID, keeper: inout RecordKeeper, into queue: inout EffectQueue
+    ) {
         guard case .awaiting(var confirmedBy) = state, start == keeper.record.start, !confirmedBy.contains(peer) else {
             return
         }
         confirmedBy.append(peer)
-        state = confirmedBy.count >= needed ? .ready : .awaiting(confirmedBy: confirmedBy)
+        guard confirmedBy.count >= needed else {
+            state = .awaiting(confirmedBy: confirmedBy)
+            return
+        }
+        state = .ready
+        // Nothing waits for it: until it is durable, the next start is a new incarnation, which is always safe.
+        _ = keeper.change(&queue) { $0.isConfirmed = true }
     }
 
     /// `known` is a start of this node that this node does not know of.
@@ -141,6 +152,7 @@ struct StartRegistry {
     ) {
         distrustsRecord = true
         let revision = keeper.change(&queue) { record in
+            record.isConfirmed = true
             record.start.number = max(known.number, record.start.number) + 1
             let previous = max(known.incarnation, record.start.incarnation)
             record.start.incarnation = NodeRecord.incarnation(after: previous, random: record.start.session)

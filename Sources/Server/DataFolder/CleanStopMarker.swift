@@ -1,32 +1,18 @@
-import NIOCore
 import Node
+import Storage
 
-/// Says that a start ended in good order, with every store synced and closed. It names that start, so that a marker
-/// that was copied, or left by an earlier start, counts for nothing.
+/// A ``StopMarker`` on the machine's own file system, with the data folder's errors.
 struct CleanStopMarker {
     let file: CheckedFile
 
+    private var marker: StopMarker<SystemFiles> { StopMarker(file: file.file) }
+
     func write(after start: StartRecord) throws(DataFolderError) {
-        var buffer = ByteBuffer()
-        buffer.writeInteger(start.number)
-        buffer.writeInteger(start.session)
-        try file.replace(with: buffer)
+        try DataFolderError.wrapFile { () throws(ReplacedFileError) in try marker.write(after: start) }
     }
 
     /// Removes the marker, durably. A damaged one counts as none: the node goes on as a new incarnation.
     func consume(after start: StartRecord) throws(DataFolderError) -> Bool {
-        guard file.exists else { return false }
-        var follows = false
-        do throws(DataFolderError) {
-            if var buffer = try file.read() {
-                follows =
-                    buffer.readInteger(as: UInt64.self) == start.number
-                    && buffer.readInteger(as: UInt64.self) == start.session && buffer.readableBytes == 0
-            }
-        } catch {
-            guard case .damaged = error else { throw error }
-        }
-        try file.remove()
-        return follows
+        try DataFolderError.wrapFile { () throws(ReplacedFileError) in try marker.consume(after: start) }
     }
 }

@@ -25,13 +25,37 @@ struct DotSet: Sendable {
         for index in other.words.indices { words[index] |= other.words[index] }
     }
 
+    mutating func subtract(_ other: DotSet) {
+        for index in words.indices where index < other.words.count { words[index] &= ~other.words[index] }
+    }
+
+    /// Takes the greatest element out.
+    mutating func popLast() -> Int? {
+        while let last = words.last {
+            guard last != 0 else {
+                words.removeLast()
+                continue
+            }
+            let bit = 63 - last.leadingZeroBitCount
+            words[words.count - 1] &= ~(1 << UInt64(bit))
+            return (words.count - 1) << 6 | bit
+        }
+        return nil
+    }
+
     func subtracting(_ other: DotSet) -> DotSet {
         var rest = self
         for index in rest.words.indices where index < other.words.count { rest.words[index] &= ~other.words[index] }
         return rest
     }
 
-    func isSubset(of other: DotSet) -> Bool { subtracting(other).isEmpty }
+    func isSubset(of other: DotSet) -> Bool {
+        for index in words.indices {
+            let covering = index < other.words.count ? other.words[index] : 0
+            if words[index] & ~covering != 0 { return false }
+        }
+        return true
+    }
 
     func equals(_ other: DotSet) -> Bool { isSubset(of: other) && other.isSubset(of: self) }
 

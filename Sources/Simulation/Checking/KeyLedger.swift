@@ -21,6 +21,13 @@ struct KeyLedger {
         var heldDurablyBy: UInt64 = 0
     }
 
+    struct Loss {
+        let time: UInt64
+        let node: Int
+        /// What was synced, too.
+        let includesSynced: Bool
+    }
+
     /// Why a claim does not hold.
     struct Objection: Error {
         let truth: Violation.Truth
@@ -36,6 +43,11 @@ struct KeyLedger {
     private(set) var durable: [DotSet]
     /// By node: how often it lost something of this key.
     private(set) var losses: [Int]
+    /// By node: the damage that its copy has, which its reader must find; 0 for none.
+    private(set) var damage: [Int]
+    /// When a node's machine or disk lost, or may have lost, something of this key's store.
+    private(set) var lossLog: [Loss] = []
+    private var damages = 0
     private var deletes = DeleteAttribution()
 
     init(layout: ClusterLayout.Key, policy: ConflictPolicy, nodes: Int) {
@@ -44,6 +56,7 @@ struct KeyLedger {
         held = Array(repeating: DotSet(), count: nodes)
         durable = held
         losses = Array(repeating: 0, count: nodes)
+        damage = losses
     }
 
     // MARK: Claims
@@ -63,9 +76,15 @@ struct KeyLedger {
         return dots
     }
 
+    /// All that writers of these had seen. A past is complete in itself, and older than its writer: the newest first,
+    /// and whatever another's past has already can be passed over.
     func past(of dots: DotSet) -> DotSet {
         var past = DotSet()
-        for number in dots.elements { past.formUnion(mints[number].past) }
+        var rest = dots
+        while let newest = rest.popLast() {
+            past.formUnion(mints[newest].past)
+            rest.subtract(mints[newest].past)
+        }
         return past
     }
 
@@ -82,8 +101,8 @@ struct KeyLedger {
             guard mint.value == sibling.content.value, mint.isTombstone == sibling.isTombstone else {
                 throw Objection(
                     truth: .noWriteInvented,
-                    detail: "\(sibling.dot) holds \(CartValue.decode(sibling.content.value)),"
-                        + " minted was \(CartValue.decode(mint.value))")
+                    detail: "\(sibling.dot) holds \(ApplicationValue.decode(sibling.content.value)),"
+                        + " minted was \(ApplicationValue.decode(mint.value))")
             }
             siblings.insert(number)
         }
@@ -120,11 +139,11 @@ struct KeyLedger {
         return newest.map { DotSet($0) } ?? DotSet()
     }
 
-    private func checkClosed(_ covered: DotSet, _ what: String) throws(Objection) {
+    private func checkClosed(_ covered: DotSet, _ what: @autoclosure () -> String) throws(Objection) {
         let missing = past(of: covered).subtracting(covered)
         guard missing.isEmpty else {
             throw Objection(
-                truth: .siblingsExact, detail: "\(what) forgets \(names(missing)), which writes in it had seen")
+                truth: .siblingsExact, detail: "\(what()) forgets \(names(missing)), which writes in it had seen")
         }
     }
 
@@ -176,36 +195,52 @@ struct KeyLedger {
         deletes.add(tombstones)
     }
 
-    /// A store has finished a write: this is what readers find there now, and what would survive a power failure.
-    mutating func onStored(node: Int, _ object: VersionedObject?, allDurable: Bool) throws(Objection) {
+    /// A store has finished a write: this is what readers find there now.
+    mutating func onStored(node: Int, _ object: VersionedObject?) throws(Objection) {
         let covered = try object.map { object throws(Objection) in try examine(object) } ?? DotSet()
         let lost = held[node].subtracting(covered)
         guard lost.isEmpty else {
             throw Objection(truth: .noWriteLost, detail: "the store of node \(node) no longer holds \(names(lost))")
         }
+        for number in covered.subtracting(held[node]).elements { mints[number].heldBy |= 1 << UInt64(node) }
         held[node] = covered
-        for number in covered.elements { mints[number].heldBy |= 1 << UInt64(node) }
-        if allDurable { onSynced(node: node) }
+        damage[node] = 0
     }
 
     mutating func onSynced(node: Int) {
+        for number in held[node].subtracting(durable[node]).elements {
+            mints[number].heldDurablyBy |= 1 << UInt64(node)
+        }
         durable[node] = held[node]
-        for number in durable[node].elements { mints[number].heldDurablyBy |= 1 << UInt64(node) }
     }
 
-    mutating func onPowerFailure(node: Int) {
+    mutating func onWriting(node: Int) {
+        damage[node] = 0
+    }
+
+    /// The store's machine lost its power; `isUnsynced`: this key was written since the last sync.
+    mutating func onPowerFailure(node: Int, isUnsynced: Bool, at time: UInt64) {
+        lossLog.append(Loss(time: time, node: node, includesSynced: false))
+        guard isUnsynced else { return }
         held[node] = durable[node]
         losses[node] += 1
+        damage[node] = 0
     }
 
-    mutating func onLost(node: Int) {
-        restore(node: node, DotSet())
+    /// - Parameter isFound: The copy's reader can tell; otherwise the node may come back without it, or with an older.
+    mutating func onDamaged(node: Int, isFound: Bool, at time: UInt64) {
+        restore(node: node, DotSet(), at: time)
+        guard isFound else { return }
+        damages += 1
+        damage[node] = damages
     }
 
     /// The node came back with a copy that holds these.
-    mutating func restore(node: Int, _ copy: DotSet) {
+    mutating func restore(node: Int, _ copy: DotSet, at time: UInt64) {
+        lossLog.append(Loss(time: time, node: node, includesSynced: true))
         held[node] = copy
         durable[node] = copy
         losses[node] += 1
+        damage[node] = 0
     }
 }

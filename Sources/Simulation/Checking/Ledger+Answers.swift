@@ -8,6 +8,7 @@ extension Ledger {
     /// A node answers: the moment at which its promises must hold.
     mutating func onAnswered(_ number: Int, _ reply: ClientReply, at time: UInt64) {
         guard operations.indices.contains(number) else { return }
+        operations[number].answered = time
         let operation = operations[number]
         check(operation.key, at: time) { ledger throws(KeyLedger.Objection) in
             try ledger.examine(reply, to: operation)
@@ -31,7 +32,7 @@ extension Ledger {
             operations[number].shown = covered
             operations[number].outcome = .found(
                 values: found.object.siblings.filter { !$0.isTombstone }.flatMap {
-                    CartValue.decode($0.content.value).prefix(1)
+                    ApplicationValue.decode($0.content.value).prefix(1)
                 })
             versionsSeen[min(found.object.siblings.count, 4) - 1] += 1
         case .notFound(let context):
@@ -90,8 +91,8 @@ extension Ledger {
         guard claimed.equals(covered) else {
             throw KeyLedger.Objection(
                 truth: .contextExact,
-                detail: "#\(operation.number) was shown \(key.names(covered)), its context covers \(key.names(claimed))"
-            )
+                detail: "#\(operation.number) was shown \(key.names(covered)),"
+                    + " its context covers \(key.names(claimed))")
         }
     }
 
@@ -141,7 +142,8 @@ extension Ledger {
         }
     }
 
-    /// Quorums that overlap: what more than N - R replicas hold, R of them cannot all be without.
+    /// As many replicas as asked for must be able to have said this: readable copies, of which none had anything before
+    /// the read that the answer lacks. So quorums overlap: of what more than N - R replicas held, no R are without.
     private func checkCurrent(
         _ covered: DotSet, _ operation: Operation, found: Bool
     ) throws(KeyLedger.Objection) {
@@ -152,15 +154,21 @@ extension Ledger {
             1, layout.promised(operation.r, default: type.r, of: key.layout),
             layout.promised(operation.pr, default: type.pr, of: key.layout))
         if !found, operation.basicQuorum ?? type.basicQuorum { r = min(r, n / 2 + 1) }
-        let reliable = key.layout.holders.filter { key.losses[$0] == operation.lossesAtStart[$0] }
-        for number in key.mints.indices where !covered.contains(number) {
-            let holding = reliable.filter { operation.heldAtStart[$0].contains(number) }.count
-            guard holding <= n - r else {
-                throw KeyLedger.Objection(
-                    truth: .readCurrent,
-                    detail: "#\(operation.number) read at R=\(r) of \(n) and missed \(key.names(DotSet(number))),"
-                        + " which \(holding) replicas held")
+        let others = key.layout.holders.filter { holder in
+            let damage = operation.damageAtStart[holder]
+            if damage != 0, damage == key.damage[holder] { return true }
+            return key.losses[holder] == operation.lossesAtStart[holder]
+                && !operation.heldAtStart[holder].isSubset(of: covered)
+        }
+        guard n - others.count >= r else {
+            let reasons = others.map { holder in
+                let missing = operation.heldAtStart[holder].subtracting(covered)
+                return missing.isEmpty ? "node \(holder)'s is damaged" : "node \(holder) held \(key.names(missing))"
             }
+            throw KeyLedger.Objection(
+                truth: .readCurrent,
+                detail: "#\(operation.number) read at R=\(r) of \(n), but \(n - others.count) can have said this:"
+                    + " \(reasons.joined(separator: ", "))")
         }
     }
 }

@@ -15,9 +15,17 @@ struct Ledger {
     /// Acknowledged writes that nothing holds any more, each replica of them having lost what it held.
     private(set) var permittedLosses = 0
     var acknowledged = 0
+    /// By key: what clients asked for, and the deletes among it.
+    private var requests: [[Int]]
+    private var deletes: [[Int]]
+    /// By node and store: keys written since the last sync.
+    private var unsynced: [[Int]]
 
     init(layout: ClusterLayout) {
         self.layout = layout
+        requests = layout.keys.map { _ in [] }
+        deletes = requests
+        unsynced = Array(repeating: [], count: layout.members.count * ClusterLayout.stores.count)
         keys = layout.keys.map {
             KeyLedger(layout: $0, policy: layout.types[$0.type].policy, nodes: layout.members.count)
         }
@@ -47,7 +55,10 @@ struct Ledger {
         if operation.kind == .get || (operation.kind == .delete && operation.context == nil) {
             operation.heldAtStart = key.held
             operation.lossesAtStart = key.losses
+            operation.damageAtStart = key.damage
         }
+        requests[operation.key].append(operation.number)
+        if operation.kind == .delete { deletes[operation.key].append(operation.number) }
         operations.append(operation)
     }
 
@@ -104,12 +115,12 @@ struct Ledger {
 
     /// The operation that a put's mint is for: the put carries its number.
     private func operation(asking mint: Mint, past: DotSet, key: Int) throws(KeyLedger.Objection) -> Int {
-        guard let number = CartValue.decode(mint.content.value).first.map(Int.init),
+        guard let number = ApplicationValue.write(mint.content.value),
             operations.indices.contains(number), operations[number].key == key, operations[number].kind == .put,
-            CartValue.encode(operations[number].value) == mint.content.value
+            ApplicationValue.encode(operations[number].value) == mint.content.value
         else {
             throw KeyLedger.Objection(
-                truth: .noWriteInvented, detail: "\(CartValue.decode(mint.content.value)) was put by nobody")
+                truth: .noWriteInvented, detail: "\(ApplicationValue.decode(mint.content.value)) was put by nobody")
         }
         let operation = operations[number]
         if let earlier = operation.mint {
@@ -137,7 +148,9 @@ struct Ledger {
                 truth: .contextExact,
                 detail: "a delete covers \(keys[key].names(past)), but not \(keys[key].names(missing))")
         }
-        let isAsked = pendingDeletes(of: key).contains { $0.context == nil || $0.seen.equals(past) }
+        let isAsked = pendingDeletes(of: key).contains { number in
+            operations[number].context == nil || operations[number].seen.equals(past)
+        }
         guard isAsked, !past.isEmpty else {
             throw KeyLedger.Objection(
                 truth: .noWriteInvented, detail: "nobody asked to delete \(keys[key].names(past))")
@@ -145,12 +158,11 @@ struct Ledger {
     }
 
     /// Deletes that may be minted yet, or may have been without their client knowing.
-    private func pendingDeletes(of key: Int) -> [Operation] {
-        operations.filter { operation in
-            guard operation.key == key, operation.kind == .delete else { return false }
-            switch operation.outcome {
-            case .open, .unknown: return true
-            case .found, .notFound, .done, .refused: return false
+    private func pendingDeletes(of key: Int) -> [Int] {
+        deletes[key].filter { number in
+            switch operations[number].outcome {
+            case .open, .unknown: true
+            case .found, .notFound, .done, .refused: false
             }
         }
     }
@@ -166,23 +178,55 @@ struct Ledger {
         }
     }
 
-    mutating func onStored(key: Int, node: Int, _ object: VersionedObject?, allDurable: Bool, at time: UInt64) {
+    mutating func onStored(key: Int, node: Int, _ object: VersionedObject?, at time: UInt64) {
         check(key, at: time) { ledger throws(KeyLedger.Objection) in
-            try ledger.keys[key].onStored(node: node, object, allDurable: allDurable)
+            try ledger.keys[key].onStored(node: node, object)
         }
+        let place = place(node, layout.store(ofType: keys[key].layout.type))
+        if !unsynced[place].contains(key) { unsynced[place].append(key) }
     }
 
-    mutating func forKeys(ofStore store: Int, _ body: (inout KeyLedger) -> Void) {
-        for index in keys.indices where layout.store(ofType: keys[index].layout.type) == store { body(&keys[index]) }
+    /// All that the store of a node holds is on its disk.
+    mutating func onSynced(node: Int, store: Int) {
+        let place = place(node, store)
+        for key in unsynced[place] { keys[key].onSynced(node: node) }
+        unsynced[place].removeAll(keepingCapacity: true)
     }
 
-    mutating func onDamaged(key: Int, node: Int) {
-        keys[key].onLost(node: node)
+    /// The node has ended, and its store may have lost something.
+    mutating func onEnd(node: Int, store: Int, _ loss: StoreLoss, at time: UInt64) {
+        let place = place(node, store)
+        switch loss {
+        case .nothing: return
+        case .anything:
+            for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
+                keys[key].onDamaged(node: node, isFound: false, at: time)
+            }
+            unsynced[place] = []
+            return
+        case .unsynced: break
+        }
+        for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
+            keys[key].onPowerFailure(node: node, isUnsynced: unsynced[place].contains(key), at: time)
+        }
+        unsynced[place].removeAll(keepingCapacity: true)
     }
 
-    mutating func restore(node: Int, _ held: [DotSet]) {
-        for index in keys.indices { keys[index].restore(node: node, held[index]) }
+    /// A store has begun to write a key: a damaged copy may be replaced from here on.
+    mutating func onWriting(key: Int, node: Int) {
+        keys[key].onWriting(node: node)
     }
+
+    mutating func onDamaged(key: Int, node: Int, isFound: Bool, at time: UInt64) {
+        keys[key].onDamaged(node: node, isFound: isFound, at: time)
+    }
+
+    mutating func restore(node: Int, _ held: [DotSet], at time: UInt64) {
+        for index in keys.indices { keys[index].restore(node: node, held[index], at: time) }
+        for store in ClusterLayout.stores.indices { unsynced[place(node, store)] = [] }
+    }
+
+    private func place(_ node: Int, _ store: Int) -> Int { node * ClusterLayout.stores.count + store }
 
     // MARK: The end
 
@@ -192,6 +236,14 @@ struct Ledger {
             check(index, at: time) { ledger throws(KeyLedger.Objection) in
                 try ledger.finish(index, copies[index])
             }
+        }
+    }
+
+    /// Whether the replicas of every key are equal.
+    func haveConverged(_ copies: [[VersionedObject?]]) -> Bool {
+        keys.indices.allSatisfy { index in
+            let replicas = keys[index].layout.holders.map { copies[index][$0] }
+            return replicas.allSatisfy { $0 == replicas[0] }
         }
     }
 
@@ -213,18 +265,31 @@ struct Ledger {
             }
             if let operation = mint.operation, operations[operation].outcome == .done { permittedLosses += 1 }
         }
-        if key.layout.usage == .cart { try checkCart(first, covered, key) }
+        try checkApplication(first, covered, key)
+        let history = ClientHistory(requests[index].map { operations[$0] }, of: key.layout, layout, losses: key.lossLog)
+        if let complaint = history.complaint(about: first) {
+            throw KeyLedger.Objection(truth: .historyKept, detail: complaint)
+        }
     }
 
-    /// What an application sees: nothing that was put into a cart, and is still known, is missing from it.
-    private func checkCart(
+    /// What an application sees: nothing that was put into a cart, or counted, and is still known, is missing.
+    private func checkApplication(
         _ object: VersionedObject?, _ covered: DotSet, _ key: KeyLedger
     ) throws(KeyLedger.Objection) {
-        let cart = object?.siblings.flatMap { CartValue.decode($0.content.value) } ?? []
+        guard key.layout.usage == .cart || key.layout.usage == .counter else { return }
+        let items = ApplicationValue.merged(key.layout.usage, object?.siblings ?? [])
         for number in covered.elements {
-            guard let operation = key.mints[number].operation, cart.contains(UInt32(operation)) else {
+            guard let operation = key.mints[number].operation else { continue }
+            let client = UInt32(max(0, operations[operation].client))
+            let isThere =
+                key.layout.usage == .cart
+                ? items.contains(UInt32(operation))
+                : ApplicationValue.count(items, of: client)
+                    >= ApplicationValue.count(Array(operations[operation].value.dropFirst()), of: client)
+            guard isThere else {
                 throw KeyLedger.Objection(
-                    truth: .noWriteLost, detail: "the cart lost what \(key.names(DotSet(number))) put into it")
+                    truth: .noWriteLost,
+                    detail: "the \(key.layout.usage) lost what \(key.names(DotSet(number))) put into it")
             }
         }
     }

@@ -29,11 +29,13 @@ struct Operation {
     let node: Int
     var kind: Kind
     let invoked: UInt64
-    /// A put's value: its own unique number first, then what else is in the cart.
+    /// A put's value: its own unique number first, then what its application adds.
     var value: [UInt32] = []
     /// The sealed context sent along, and what the client had seen when it got that context.
     var context: ByteBuffer?
     var seen = DotSet()
+    /// The writes whose values it had seen with that context.
+    var seenWrites: [Int] = []
     /// What the answer showed, and its context covers.
     var shown = DotSet()
     var r: Quorum?
@@ -50,6 +52,10 @@ struct Operation {
     /// What each node held of the key when a read began, and how often each had lost something by then.
     var heldAtStart: [DotSet] = []
     var lossesAtStart: [Int] = []
+    /// By node: the damage that its copy had when a read began; 0 for none.
+    var damageAtStart: [Int] = []
+    /// When the answer came.
+    var answered: UInt64?
     /// The process that took the request.
     var process: Int?
 
@@ -63,22 +69,5 @@ struct Operation {
         self.kind = kind
         self.invoked = invoked
         self.timeoutMilliseconds = timeoutMilliseconds
-    }
-}
-
-/// A put's value: numbers of writes, four bytes each, its own first.
-enum CartValue {
-    static func encode(_ numbers: [UInt32]) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(numbers.count * 4)
-        for number in numbers { buffer.writeInteger(number) }
-        return buffer
-    }
-
-    static func decode(_ value: ByteBuffer) -> [UInt32] {
-        var value = value
-        var numbers: [UInt32] = []
-        while let number = value.readInteger(as: UInt32.self) { numbers.append(number) }
-        return numbers
     }
 }

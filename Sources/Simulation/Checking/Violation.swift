@@ -10,11 +10,13 @@ public struct Violation: Error, Sendable, Equatable, CustomStringConvertible {
         case noWriteLost = "no stored write is lost without a loss of what held it"
         case quorumKept = "a write is acknowledged by as many replicas as promised"
         case durabilityKept = "a write is durable on as many replicas as promised"
-        case readCurrent = "a read of R replicas sees what more than N - R of them held before it"
+        case readCurrent = "a read says what R replicas can have said that hold what they had before it"
         case refusedNotDone = "what was refused did not happen"
         case answeredInTime = "every request is answered once, by its deadline"
         case convergence = "after the faults the replicas become equal"
         case recovery = "after the faults everything works again"
+        case bounded = "what a node keeps is bounded, and gone when all is answered"
+        case historyKept = "what clients were told of their writes still holds at the end"
         case order = "a version's stamp is later than those of what its writer had seen"
     }
 

@@ -1,28 +1,21 @@
 import NIOCore
 import Node
 import Placement
+import Storage
 import Versions
 
-/// What a run's cluster is made of: members, bucket types, and the few hot keys that its clients fight over.
+/// What a run's cluster is made of: members, bucket types, and the keys that its clients fight over.
 struct ClusterLayout {
     struct Key {
         let key: ObjectKey
         /// Index into ``types``.
         let type: Int
-        /// What clients do to it.
         let usage: KeyUsage
         /// Node indices of its holders, in slot order.
         let holders: [Int]
         let partition: Int
-    }
-
-    enum KeyUsage {
-        /// Read, union of the siblings, one thing more, write back: nothing is ever taken out.
-        case cart
-        /// Anything: blind writes, stale contexts, deletes.
-        case anything
-        /// Written by the run itself at the end, to see that everything works again.
-        case probe
+        /// Where a store has its record.
+        let recordKey: ByteBuffer
     }
 
     static let stores = ["main", "other"]
@@ -33,46 +26,76 @@ struct ClusterLayout {
     /// In the order of their names, as the node has them.
     let types: [BucketType]
     let keys: [Key]
+    /// Indices of those that clients work on.
+    let workingKeys: [Int]
+    let workload: WorkloadPlan
     let contextKey: ContextKey
+    /// Nodes have little room for requests: overload is part of the run.
+    let isTight: Bool
 
-    init(nodes: Int, generator: inout SeededGenerator) {
+    /// - Parameter isPlain: Bucket types with the usual numbers, and nodes with room.
+    init(nodes: Int, workload: WorkloadPlan, isPlain: Bool = false, generator: inout SeededGenerator) {
+        self.workload = workload
         contextKey = ContextKey(generator.next(), generator.next())
+        isTight = generator.chance(100) && !isPlain
         do {
-            let names = ["ada", "ben", "cleo", "dora", "emil", "fay", "gus", "hal"]
-            let members = try names.prefix(nodes).map { name in
-                try Member(
-                    id: MemberID.founding(cluster: "simulated", name: name), name: name, zone: "zone-\(name)")
-            }
             let partitioning = try Partitioning(count: 8)
             let target = EqualPartitionsStrategy().target(
-                members: members, partitioning: partitioning, replicas: 3, previous: nil)
+                members: Self.founders(nodes), partitioning: partitioning, replicas: 3, previous: nil)
             map = ClusterMap(partitioning: partitioning, table: target.table, replicas: 3)
         } catch {
             preconditionFailure("a simulated cluster of \(nodes) nodes cannot be: \(error)")
         }
-        let ids = map.members.map(\.id)
-        let types = Self.makeTypes(&generator)
+        members = map.members.map(\.id)
+        types = Self.makeTypes(isPlain: isPlain, &generator)
         var keys: [Key] = []
-        for (type, usages) in [
-            (0, [KeyUsage.cart, .cart, .probe]), (1, [.anything, .anything, .probe]), (2, [.anything, .probe]),
-        ] {
-            for (number, usage) in usages.enumerated() {
-                let key = ObjectKey(type: types[type].name, bucket: "hot", key: "key-\(number)")
-                let partition = map.partition(of: key)
-                let holders = map.holders(of: partition, n: types[type].n).compactMap { ids.firstIndex(of: $0) }
-                keys.append(Key(key: key, type: type, usage: usage, holders: holders, partition: partition))
+        for usage in workload.usages {
+            for _ in 0..<workload.keysEach {
+                keys.append(Self.key(keys.count, usage, type: Self.type(for: usage), types, map, members))
             }
         }
-        members = ids
-        self.types = types
+        workingKeys = Array(keys.indices)
+        for type in types.indices { keys.append(Self.key(keys.count, .probe, type: type, types, map, members)) }
         self.keys = keys
     }
 
-    private static func makeTypes(_ generator: inout SeededGenerator) -> [BucketType] {
+    static func founders(_ count: Int) -> [Member] {
+        let names = ["ada", "ben", "cleo", "dora", "emil", "fay", "gus", "hal"]
+        do {
+            return try names.prefix(count).map { name in
+                try Member(
+                    id: MemberID.founding(cluster: "simulated", name: name), name: name, zone: "zone-\(name)")
+            }
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+
+    private static func type(for usage: KeyUsage) -> Int {
+        switch usage {
+        case .cart, .counter, .probe: 0
+        case .blind, .deletions: 1
+        case .anything: 2
+        }
+    }
+
+    private static func key(
+        _ number: Int, _ usage: KeyUsage, type: Int, _ types: [BucketType], _ map: ClusterMap, _ members: [MemberID]
+    ) -> Key {
+        let key = ObjectKey(type: types[type].name, bucket: "\(usage)", key: "key-\(number)")
+        let partition = map.partition(of: key)
+        let holders = map.holders(of: partition, n: types[type].n).compactMap { members.firstIndex(of: $0) }
+        return Key(
+            key: key, type: type, usage: usage, holders: holders, partition: partition,
+            recordKey: RecordKey.object(key, partition: partition))
+    }
+
+    private static func makeTypes(isPlain: Bool, _ generator: inout SeededGenerator) -> [BucketType] {
         var carts = BucketType(name: "carts", store: "main", n: 3)
-        var notes = BucketType(name: "notes", store: "main", n: generator.pick([1, 2, 3, 3, 3]))
+        var notes = BucketType(name: "notes", store: "main", n: isPlain ? 3 : generator.pick([1, 2, 3, 3, 3]))
         var prices = BucketType(name: "prices", store: "other", n: 3)
         prices.policy = .lastWriteWins
+        if isPlain { return [carts, notes, prices] }
         carts.dw = generator.pick([.quorum, .quorum, .one, .count(0)])
         notes.dw = generator.pick([.quorum, .one, .count(0)])
         prices.dw = generator.pick([.quorum, .count(0)])
@@ -97,8 +120,13 @@ struct ClusterLayout {
 
     func settings() -> NodeSettings {
         do {
-            return NodeSettings(
+            var settings = NodeSettings(
                 map: map, bucketTypes: try BucketTypes(types, stores: Self.stores), contextKey: contextKey)
+            if isTight {
+                settings.maximumRequests = 8
+                settings.maximumReplicaOperations = 8
+            }
+            return settings
         } catch {
             preconditionFailure("\(error)")
         }

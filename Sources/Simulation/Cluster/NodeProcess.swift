@@ -5,13 +5,13 @@ import Storage
 /// One life of a node: its state machine and its stores, from a start until it stops or dies.
 final class NodeProcess {
     final class Store {
-        let engine: VirtualEngine
+        let engine: any NodeEngine
         let objects: ObjectStore
         var waiting: [StorageRequest] = []
         /// The group that is being written.
         var group: [StorageRequest]?
 
-        init(engine: VirtualEngine, objects: ObjectStore) {
+        init(engine: any NodeEngine, objects: ObjectStore) {
             self.engine = engine
             self.objects = objects
         }
@@ -25,6 +25,8 @@ final class NodeProcess {
     var persisting: [NodeRecord] = []
     /// True time of the tick that is planned.
     var tickAt: UInt64?
+    /// A deadline that a planted bug has lost.
+    var lostDeadline: Instant?
     /// Bit per node: links that the machine was told are up.
     var linked: UInt64 = 0
 
@@ -47,9 +49,14 @@ struct VirtualMachine {
     var timepiece: VirtualTimepiece
     var process: NodeProcess?
     /// Storage takes long until then.
+    var diskSlowUntil: UInt64 = 0
+    /// Everything takes up to so many milliseconds more until then.
     var slowUntil: UInt64 = 0
+    var slowness = 0
     /// It does nothing until then.
     var pausedUntil: UInt64 = 0
+    /// Its folder is an old copy.
+    var isRestored = false
     /// Earlier states of its data folder.
     var copies: [Copy] = []
 }

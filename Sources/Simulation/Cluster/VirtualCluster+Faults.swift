@@ -22,30 +22,33 @@ extension VirtualCluster {
             guard from != to else { return false }
             cut(from, to, announced)
             plan(.faultEnds(fault), after: lasts)
-        case .flap(let one, let other):
+        case .partial(let one, let other, let announced, let lasts):
             guard one != other else { return false }
-            for (node, peer) in [(one, other), (other, one)] {
-                planLinkLost(at: node, to: peer, generator.milliseconds(0...20))
-            }
-        case .powerFailure(let node, let down): return bounce(node, .powerFailure, down)
-        case .blackout(let down):
-            for node in machines.indices { bounce(node, .powerFailure, down + generator.milliseconds(0...500)) }
+            cut(one, other, announced)
+            cut(other, one, announced)
+            plan(.faultEnds(fault), after: lasts)
+        case .flap(let one, let other, let times): return flap(one, other, times)
         case .pause(let node, let lasts):
             guard machines[node].process != nil else { return false }
             machines[node].pausedUntil = max(machines[node].pausedUntil, now + lasts)
+        case .clockJump(let node, let milliseconds): machines[node].timepiece.jump(to: milliseconds)
+        case .slowDisk(let node, let lasts): machines[node].diskSlowUntil = now + lasts
+        case .slowNode(let node, let milliseconds, let lasts):
+            machines[node].slowUntil = now + lasts
+            machines[node].slowness = milliseconds
+        case .powerFailure, .blackout, .kill, .restart, .copy, .oldCopy, .wipe: return endLives(fault)
+        case .commitFailure, .fullDisk, .syncFailure, .damage: return harmDisk(fault)
+        }
+        return true
+    }
+
+    private func endLives(_ fault: Fault) -> Bool {
+        switch fault {
+        case .powerFailure(let node, let down): return bounce(node, .powerFailure, down)
+        case .blackout(let down):
+            for node in machines.indices { bounce(node, .powerFailure, down + generator.milliseconds(0...500)) }
         case .kill(let node, let down): return bounce(node, .kill, down)
         case .restart(let node, let down): return bounce(node, .cleanStop, down)
-        case .clockJump(let node, let milliseconds): machines[node].timepiece.jump(to: milliseconds)
-        case .slowDisk(let node, let lasts): machines[node].slowUntil = now + lasts
-        case .commitFailure(let node, let store): return trouble(node, store, .failOnce)
-        case .fullDisk(let node, let store, let lasts):
-            plan(.faultEnds(fault), after: lasts)
-            return trouble(node, store, .full)
-        case .syncFailure(let node, let store, let down):
-            // The operator finds the ended store after a while.
-            plan(.faultEnds(.syncFailure(node, store: store, down: down)), after: 4_000_000_000)
-            return trouble(node, store, .failSync)
-        case .damage(let node, let store, let draw): return damage(node, store, draw)
         case .copy(let node): copyDisk(of: node)
         case .oldCopy(let node, let down, let draw):
             let copies = machines[node].copies
@@ -53,15 +56,31 @@ extension VirtualCluster {
             let copy = copies[Int(draw % UInt64(copies.count))]
             end(node, .kill)
             machines[node].disk = copy.disk
-            ledger.restore(node: node, copy.held)
+            machines[node].isRestored = true
+            ledger.restore(node: node, copy.held, at: now)
             plan(.start(node), after: down)
         case .wipe(let node, let down):
             end(node, .kill)
-            machines[node].disk = NodeDisk(stores: ClusterLayout.stores.count)
-            ledger.restore(node: node, layout.keys.map { _ in DotSet() })
+            startAnew(node)
             plan(.start(node), after: down)
+        default: return false
         }
         return true
+    }
+
+    private func harmDisk(_ fault: Fault) -> Bool {
+        switch fault {
+        case .commitFailure(let node, let store): return trouble(node, store, .failOnce)
+        case .fullDisk(let node, let store, let lasts):
+            plan(.faultEnds(fault), after: lasts)
+            return trouble(node, store, .full)
+        case .syncFailure(let node, let store, _):
+            // The operator finds the ended store after a while.
+            plan(.faultEnds(fault), after: 4_000_000_000)
+            return trouble(node, store, .failSync)
+        case .damage(let node, let store, let draw): return damage(node, store, draw)
+        default: return false
+        }
     }
 
     func finish(_ fault: Fault) {
@@ -69,6 +88,9 @@ extension VirtualCluster {
         switch fault {
         case .partition(let members, _, _): eachCut(members) { network.unblock(from: $0, to: $1) }
         case .oneWay(let from, let to, _, _): network.unblock(from: from, to: to)
+        case .partial(let one, let other, _, _):
+            network.unblock(from: one, to: other)
+            network.unblock(from: other, to: one)
         case .fullDisk(let node, let store, _):
             guard let engine = machines[node].process?.stores[store].engine, engine.trouble == .full else { return }
             engine.trouble = nil
@@ -83,6 +105,7 @@ extension VirtualCluster {
     func heal() {
         network.calm()
         for node in machines.indices {
+            machines[node].diskSlowUntil = 0
             machines[node].slowUntil = 0
             machines[node].timepiece.setRight()
             for store in machines[node].process?.stores ?? [] { store.engine.trouble = nil }
@@ -95,38 +118,58 @@ extension VirtualCluster {
     }
 
     @discardableResult
-    private func bounce(_ node: Int, _ end: End, _ down: UInt64) -> Bool {
+    private func bounce(_ node: Int, _ end: NodeEnd, _ down: UInt64) -> Bool {
         guard self.end(node, end) else { return false }
         plan(.start(node), after: down)
         return true
     }
 
-    private func trouble(_ node: Int, _ store: Int, _ trouble: VirtualEngine.Trouble) -> Bool {
+    private func trouble(_ node: Int, _ store: Int, _ trouble: EngineTrouble) -> Bool {
         guard let engine = machines[node].process?.stores[store].engine, !engine.ended else { return false }
         engine.trouble = trouble
         return true
     }
 
+    private func flap(_ one: Int, _ other: Int, _ times: Int) -> Bool {
+        guard one != other else { return false }
+        for (node, peer) in [(one, other), (other, one)] {
+            planLinkLost(at: node, to: peer, generator.milliseconds(0...20))
+        }
+        if times > 1 { plan(.fault(.flap(one, other, times: times - 1)), after: generator.milliseconds(10...600)) }
+        return true
+    }
+
     private func damage(_ node: Int, _ store: Int, _ draw: UInt64) -> Bool {
-        guard let engine = machines[node].process?.stores[store].engine else { return false }
-        let births = engine.keys(in: Self.figures)
-        if draw.isMultiple(of: 8), let key = births.first {
-            engine.damage(key, bit: Int(draw >> 32))
+        let bit = Int(draw >> 32)
+        guard let engine = machines[node].process?.stores[store].engine else {
+            // Nobody runs: the node's own record, to be found at the next start.
+            return machines[node].disk.files.damage(NodeDisk.recordName, bit: bit)
+        }
+        switch draw % 16 {
+        case 0:
+            guard let key = engine.keys(in: Self.figures).first else { return false }
+            engine.damage(key, bit: bit)
             return true
+        case 1:
+            guard engine.damageFile(bit: bit) else { return false }
+            for key in layout.keys.indices where layout.store(ofType: layout.keys[key].type) == store {
+                ledger.onDamaged(key: key, node: node, isFound: false, at: now)
+            }
+            return true
+        case 2: return machines[node].disk.files.damage(NodeDisk.recordName, bit: bit)
+        default: break
         }
         let candidates = layout.keys.indices.filter { key in
             // Not a record that is just being written: whether its write had been done before would be a riddle.
             guard machines[node].process?.stores[store].group?.contains(where: { keyIndex(of: $0) == key }) != true,
                 layout.store(ofType: layout.keys[key].type) == store
             else { return false }
-            let record = RecordKey.object(layout.keys[key].key, partition: layout.keys[key].partition)
-            return engine.value(of: record) != nil
+            return engine.value(of: layout.keys[key].recordKey) != nil
         }
         guard !candidates.isEmpty else { return false }
-        let key = candidates[Int(draw % UInt64(candidates.count))]
-        let record = RecordKey.object(layout.keys[key].key, partition: layout.keys[key].partition)
-        engine.damage(record, bit: Int(draw >> 32))
-        ledger.onDamaged(key: key, node: node)
+        let key = candidates[Int((draw >> 8) % UInt64(candidates.count))]
+        engine.damage(layout.keys[key].recordKey, bit: bit)
+        ledger.onDamaged(key: key, node: node, isFound: true, at: now)
         return true
     }
 

@@ -4,75 +4,135 @@ import Node
 import Placement
 import Storage
 
-/// Starts, stops, crashes, and the links that come and go with them.
+/// Starts, stops and crashes, with the node's own files as the server keeps them.
 extension VirtualCluster {
+    private enum StartTrouble: Error {
+        /// The operator does what the message says: the node starts anew, without data.
+        case unusable(String)
+        case powerLost
+    }
+
     func start(_ node: Int) {
         guard machines[node].process == nil else { return }
-        var disk = machines[node].disk
-        let old: NodeRecord
-        do {
-            old = try disk.record.map { try NodeRecord(decoding: $0) } ?? NodeRecord(member: layout.members[node])
-        } catch {
-            ledger.object(.recovery, "\(name(node)) cannot read its own record: \(error)", key: nil, at: now)
-            return
-        }
-        var isClean = disk.hasCleanStopMarker
-        if mischief == .confirmOldCopy, old.start.number > 0 { isClean = true }
-        if mischief == .keepIncarnation, old.start.number > 0, !isClean {
-            liesTold += 1
-            isClean = true
-        }
-        let record = old.started(stoppedCleanly: isClean, random: generator.next())
-        disk.hasCleanStopMarker = false
-        disk.record = record.encoded()
-        machines[node].disk = disk
+        // A machine may lose its power while it starts, too.
+        let isUnderFire = !network.isCalm && crashesInStarts && generator.chance(100)
+        let files = VirtualFiles(machines[node].disk.files, callsLeft: isUnderFire ? generator.below(10) : nil)
         var stores: [NodeProcess.Store] = []
-        for image in disk.engines {
-            let engine = VirtualEngine(image)
+        do throws(StartTrouble) {
+            stores = try openStores(node)
+            let start = try begin(node, files, stores)
+            machines[node].disk.files = files.disk
+            run(node, start.record, continues: start.continues, stores)
+        } catch {
+            machines[node].disk.files = files.disk
+            switch error {
+            case .powerLost:
+                note("\(name(node)) loses its power while it starts")
+                count(.powerFailure)
+                machines[node].disk.files.losePower(&generator)
+                letGo(node, stores, .powerFailure)
+            case .unusable(let why):
+                note("\(name(node)) starts anew: \(why)")
+                letGo(node, stores, .kill)
+                startAnew(node)
+            }
+            plan(.start(node), after: 1_000_000)
+        }
+    }
+
+    /// The node's folder is emptied.
+    func startAnew(_ node: Int) {
+        machines[node].disk = NodeDisk(stores: ClusterLayout.stores.count)
+        ledger.restore(node: node, layout.keys.map { _ in DotSet() }, at: now)
+    }
+
+    private func openStores(_ node: Int) throws(StartTrouble) -> [NodeProcess.Store] {
+        var stores: [NodeProcess.Store] = []
+        for (index, image) in machines[node].disk.stores.enumerated() {
+            var engine: (any NodeEngine)?
             do {
-                stores.append(NodeProcess.Store(engine: engine, objects: try ObjectStore(engine: engine) { _, _ in }))
+                let opened = try openEngine(node, index, image)
+                engine = opened
+                stores.append(NodeProcess.Store(engine: opened, objects: try ObjectStore(engine: opened) { _, _ in }))
             } catch {
-                // The operator does what the message says: the node starts anew, without data.
-                note("\(name(node)) cannot open its store: \(error)")
-                machines[node].disk = NodeDisk(stores: ClusterLayout.stores.count)
-                ledger.restore(node: node, layout.keys.map { _ in DotSet() })
-                plan(.start(node), after: 1_000_000)
-                return
+                try? engine?.close()
+                letGo(node, stores, .kill)
+                throw .unusable("\(error)")
             }
         }
+        return stores
+    }
+
+    private func openEngine(_ node: Int, _ store: Int, _ image: StoreImage) throws(EngineError) -> any NodeEngine {
+        if let engines {
+            return try RealEngine(engines.kind, at: engines.path(node: node, store: store), image)
+        }
+        guard case .disk(let disk) = image else {
+            preconditionFailure("a virtual engine finds \(image)")
+        }
+        return try VirtualEngine(disk)
+    }
+
+    /// Takes the marker of a clean stop away and makes the next start durable, as the server does: in the folder, then
+    /// in every store.
+    private func begin(
+        _ node: Int, _ files: VirtualFiles, _ stores: [NodeProcess.Store]
+    ) throws(StartTrouble) -> (record: NodeRecord, continues: Bool) {
+        do {
+            let file = NodeDisk.record(files)
+            var old = try file.read().map { try NodeRecord(decoding: $0) } ?? NodeRecord(member: layout.members[node])
+            if bug == .unconfirmedContinues, !old.isConfirmed {
+                strikes += 1
+                old.isConfirmed = true
+            }
+            let isMarked = try NodeDisk.marker(files).consume(after: old.start)
+            var isClean = try stores.allSatisfy { try $0.objects.wasClosed(by: old.start) } && isMarked
+            let isBent = bug == (machines[node].isRestored ? .backupKeepsIncarnation : .dotReusedAfterCrash)
+            if isBent, old.start.number > 0, !isClean {
+                strikes += 1
+                isClean = true
+            }
+            let record = old.started(stoppedCleanly: isClean, random: generator.next())
+            try file.replace(with: record.encoded())
+            for store in stores {
+                try store.objects.use(by: record.start)
+                store.engine.callsReturned()
+            }
+            return (record, old.start.number > 0 && record.start.incarnation == old.start.incarnation)
+        } catch {
+            throw files.hasLostPower ? .powerLost : .unusable("\(error)")
+        }
+    }
+
+    private func run(_ node: Int, _ record: NodeRecord, continues: Bool, _ stores: [NodeProcess.Store]) {
         processes += 1
+        machines[node].isRestored = false
+        let time = machines[node].timepiece.time(at: now)
         let process = NodeProcess(
             number: processes,
-            machine: StorageNode(
-                settings: settings, record: record,
-                continuesIncarnation: old.start.number > 0 && record.start.incarnation == old.start.incarnation,
-                now: machines[node].timepiece.time(at: now)),
+            machine: StorageNode(settings: settings, record: record, continuesIncarnation: continues, now: time),
             stores: stores)
         machines[node].process = process
         transcript.mix(record.encoded())
-        note("\(name(node)) starts: \(record.start.number), incarnation \(record.start.incarnation)")
-        process.machine.start(machines[node].timepiece.time(at: now), into: &process.effects)
+        note("\(name(node)) starts: \(record.start.number), incarnation \(record.start.incarnation >> 32)")
+        process.machine.start(time, into: &process.effects)
         carryOutEffects(of: node, process)
         for other in machines.indices where other != node && machines[other].process != nil {
             planReconnect(node, other)
         }
     }
 
-    enum End {
-        case powerFailure
-        case kill
-        case cleanStop
-    }
+    // MARK: Ends
 
     /// Ends a node's process; false where none runs.
     @discardableResult
-    func end(_ node: Int, _ end: End) -> Bool {
+    func end(_ node: Int, _ end: NodeEnd) -> Bool {
         guard let process = machines[node].process else { return false }
         note("\(name(node)) ends: \(end)")
         if end == .cleanStop {
             stopInOrder(node, process)
         } else {
-            die(node, process, losesPageCache: end == .powerFailure)
+            die(node, process, end)
         }
         machines[node].process = nil
         machines[node].pausedUntil = 0
@@ -83,18 +143,23 @@ extension VirtualCluster {
         return true
     }
 
-    private func die(_ node: Int, _ process: NodeProcess, losesPageCache: Bool) {
-        for (index, store) in process.stores.enumerated() {
-            if losesPageCache || store.engine.ended {
-                machines[node].disk.engines[index] = store.engine.imageAfterPowerFailure(&generator)
-                ledger.forKeys(ofStore: index) { $0.onPowerFailure(node: node) }
-            } else {
-                machines[node].disk.engines[index] = store.engine.imageAfterKill(&generator)
-            }
+    /// The stores are no longer anybody's.
+    private func letGo(_ node: Int, _ stores: [NodeProcess.Store], _ end: NodeEnd) {
+        for (index, store) in stores.enumerated() {
+            let left = store.engine.left(after: end, &generator)
+            machines[node].disk.stores[index] = left.image
+            ledger.onEnd(node: node, store: index, left.loss, at: now)
         }
-        if let record = process.persisting.first, generator.chance(500) {
-            machines[node].disk.record = record.encoded()
+    }
+
+    private func die(_ node: Int, _ process: NodeProcess, _ end: NodeEnd) {
+        letGo(node, process.stores, end)
+        if let record = process.persisting.first {
+            let files = VirtualFiles(machines[node].disk.files, callsLeft: generator.below(8))
+            try? NodeDisk.record(files).replace(with: record.encoded())
+            machines[node].disk.files = files.disk
         }
+        if end == .powerFailure { machines[node].disk.files.losePower(&generator) }
     }
 
     private func stopInOrder(_ node: Int, _ process: NodeProcess) {
@@ -104,67 +169,53 @@ extension VirtualCluster {
             do {
                 let mayContinue = try store.objects.close()
                 isClean = isClean && mayContinue
-                machines[node].disk.engines[index] = store.engine.imageAfterClose
-                ledger.forKeys(ofStore: index) { $0.onSynced(node: node) }
             } catch {
                 isClean = false
-                machines[node].disk.engines[index] = store.engine.imageAfterPowerFailure(&generator)
-                ledger.forKeys(ofStore: index) { $0.onPowerFailure(node: node) }
             }
+            let left = store.engine.left(after: .cleanStop, &generator)
+            machines[node].disk.stores[index] = left.image
+            ledger.onEnd(node: node, store: index, left.loss, at: now)
+            if case .nothing = left.loss { ledger.onSynced(node: node, store: index) }
         }
-        machines[node].disk.record = process.machine.record.encoded()
-        machines[node].disk.hasCleanStopMarker = isClean
+        // The power may go in the very middle of a stop.
+        let isUnderFire = !network.isCalm && crashesInStarts && generator.chance(100)
+        let files = VirtualFiles(machines[node].disk.files, callsLeft: isUnderFire ? generator.below(12) : nil)
+        do {
+            try NodeDisk.record(files).replace(with: process.machine.record.encoded())
+            if isClean { try NodeDisk.marker(files).write(after: process.machine.record.start) }
+        } catch {
+            note("\(name(node)) loses its power while it stops")
+        }
+        machines[node].disk.files = files.disk
+        if files.hasLostPower { machines[node].disk.files.losePower(&generator) }
         let held = ledger.keys.map { $0.durable[node] }
-        machines[node].copies.append(VirtualMachine.Copy(disk: machines[node].disk, held: held))
+        // A real engine's folder is looked at while it is open only.
+        if engines == nil { machines[node].copies.append(VirtualMachine.Copy(disk: machines[node].disk, held: held)) }
     }
 
     /// Copies a running node's folder, as a snapshot of its file system would.
     func copyDisk(of node: Int) {
         guard let process = machines[node].process else { return }
         var disk = machines[node].disk
-        for (index, store) in process.stores.enumerated() {
-            disk.engines[index] = store.engine.imageAfterPowerFailure(&generator)
-        }
+        disk.files.losePower(&generator)
+        for (index, store) in process.stores.enumerated() { disk.stores[index] = store.engine.snapshot(&generator) }
         let held = ledger.keys.map { $0.durable[node] }
         machines[node].copies.append(VirtualMachine.Copy(disk: disk, held: held))
     }
 
-    // MARK: Links
-
-    func planReconnect(_ one: Int, _ other: Int) {
-        guard network.planReconnect(one, other) else { return }
-        plan(.reconnect(one, other), after: generator.milliseconds(5...400))
-    }
-
-    func onReconnect(_ one: Int, _ other: Int) {
-        network.endReconnect(one, other)
-        guard machines[one].process != nil, machines[other].process != nil else { return }
-        guard !network.isBlocked(from: one, to: other), !network.isBlocked(from: other, to: one) else {
-            planReconnect(one, other)
-            return
+    /// The node's record is durable once its file has been replaced.
+    func onPersisted(_ node: Int, _ number: Int) {
+        guard let process = process(number, of: node) else { return }
+        let record = process.persisting.removeFirst()
+        let files = VirtualFiles(machines[node].disk.files)
+        do {
+            try NodeDisk.record(files).replace(with: record.encoded())
+        } catch {
+            ledger.object(.recovery, "\(name(node)) cannot write its record: \(error)", key: nil, at: now)
         }
-        network.connect(one, other)
-        for (node, peer) in [(one, other), (other, one)] {
-            guard let process = machines[node].process else { continue }
-            let bit = UInt64(1) << UInt64(peer)
-            if process.linked & bit != 0 { hand(.linkDown(layout.members[peer]), to: node) }
-            process.linked |= bit
-            note("\(name(node)): link to \(name(peer)) is up")
-            hand(.linkUp(layout.members[peer]), to: node)
-        }
-    }
-
-    func planLinkLost(at node: Int, to peer: Int, _ delay: UInt64) {
-        plan(.linkLost(at: node, to: peer, connection: network.connection(node, peer)), after: delay)
-    }
-
-    func onLinkLost(at node: Int, to peer: Int, connection: Int) {
-        guard let process = machines[node].process, network.connection(node, peer) == connection else { return }
-        let bit = UInt64(1) << UInt64(peer)
-        guard process.linked & bit != 0 else { return }
-        process.linked &= ~bit
-        note("\(name(node)): link to \(name(peer)) is down")
-        hand(.linkDown(layout.members[peer]), to: node)
-        if machines[peer].process != nil { planReconnect(node, peer) }
+        machines[node].disk.files = files.disk
+        note("\(name(node)) keeps its record \(record.revision)")
+        if !process.persisting.isEmpty { planPersisted(node, process) }
+        hand(.persisted(revision: record.revision), to: node)
     }
 }

@@ -7,7 +7,7 @@ import Versions
 /// The disks' side: reads at any time, writes in groups, one after the other, with the time that they take.
 extension VirtualCluster {
     /// What a store takes in; more is answered as overload.
-    private static var queueLimit: Int { 256 }
+    private var queueLimit: Int { layout.isTight ? 6 : 256 }
 
     func store(_ request: StorageRequest, _ node: Int, _ process: NodeProcess) {
         transcript.mix(request.token.rawValue)
@@ -16,7 +16,7 @@ extension VirtualCluster {
             return
         }
         let store = process.stores[request.store]
-        guard store.waiting.count < Self.queueLimit else {
+        guard store.waiting.count < queueLimit else {
             let full = StorageCompletion.failed(request.token, .overloaded)
             plan(.storageDone(node, process: process.number, full), after: 1000)
             return
@@ -34,7 +34,7 @@ extension VirtualCluster {
         guard let process = process(number, of: node) else { return }
         let store = process.stores[request.store]
         store.engine.view = .readers
-        let completion = lied(about: store.objects.read(request), request)
+        let completion = bent(store.objects.read(request), request)
         store.engine.view = .writer
         plan(.storageDone(node, process: number, completion), after: diskTime(node, 0...1))
     }
@@ -54,13 +54,14 @@ extension VirtualCluster {
         let group = Array(store.waiting.prefix(count))
         store.waiting.removeFirst(count)
         store.group = group
+        for request in group {
+            if let key = keyIndex(of: request) { ledger.onWriting(key: key, node: node) }
+        }
         var done: [StorageCompletion] = []
         var minted: [StorageCompletion] = []
         perform(group, store) { request, completion in
-            if case .minted(_, let object) = completion {
-                if case .mint(let mint, _, _) = request.operation, let key = keyIndex(of: request) {
-                    ledger.onMinted(mint, object, key: key, at: now)
-                }
+            if case .minted = completion {
+                spy(request, completion)
                 minted.append(completion)
             } else {
                 done.append(completion)
@@ -87,6 +88,14 @@ extension VirtualCluster {
         }
     }
 
+    /// Tells the ledger what was minted.
+    func spy(_ request: StorageRequest, _ completion: StorageCompletion) {
+        guard case .minted(_, let object) = completion, case .mint(let mint, _, _) = request.operation,
+            let key = keyIndex(of: request)
+        else { return }
+        ledger.onMinted(mint, object, key: key, at: now)
+    }
+
     /// The commit under way is over: its writes are what readers see.
     func finishGroup(_ node: Int, _ process: NodeProcess, _ index: Int) {
         let store = process.stores[index]
@@ -97,14 +106,13 @@ extension VirtualCluster {
         for request in group {
             guard let key = keyIndex(of: request), !seen.contains(key) else { continue }
             seen.append(key)
-            ledger.onStored(
-                key: key, node: node, copy(key, store, .readers), allDurable: !store.engine.hasUnsynced, at: now)
+            ledger.onStored(key: key, node: node, copy(key, store, .readers), at: now)
         }
-        if !store.engine.hasUnsynced { ledger.forKeys(ofStore: index) { $0.onSynced(node: node) } }
+        if !store.engine.hasUnsynced { ledger.onSynced(node: node, store: index) }
     }
 
     /// What a store holds of a key; nil for nothing and for a record that cannot be read.
-    func copy(_ key: Int, _ store: NodeProcess.Store, _ view: VirtualEngine.View) -> VersionedObject? {
+    func copy(_ key: Int, _ store: NodeProcess.Store, _ view: EngineView) -> VersionedObject? {
         store.engine.view = view
         defer { store.engine.view = .writer }
         let request = StorageRequest(
@@ -133,7 +141,7 @@ extension VirtualCluster {
     }
 
     func keyIndex(of request: StorageRequest) -> Int? {
-        layout.keys.firstIndex { $0.key == request.key }
+        keyIndices[request.key]
     }
 
     private func mix(_ completion: StorageCompletion) {

@@ -10,7 +10,13 @@ import Versions
 final class VirtualCluster {
     let layout: ClusterLayout
     let settings: NodeSettings
-    let mischief: Mischief?
+    let bug: PlantedBug?
+    /// Real engines in the place of virtual ones.
+    let engines: RealEngines?
+    /// Whether the power may go in the middle of a start or a stop.
+    let crashesInStarts: Bool
+    let keyIndices: [ObjectKey: Int]
+    private let memberIndices: [MemberID: Int]
     var heap = EventHeap<SimulationEvent>()
     /// Nanoseconds since the run began.
     private(set) var now: UInt64 = 0
@@ -23,16 +29,26 @@ final class VirtualCluster {
     /// By ``FaultKind``: how often it happened.
     var faults = Array(repeating: 0, count: FaultKind.allCases.count)
     var events = 0
-    var liesTold = 0
-    /// Older reads, for mischief.
+    /// How often the planted bug has shown.
+    var strikes = 0
+    /// Older versions, for planted bugs.
     var remembered: [VersionedObject?]
+    /// Merges that a planted bug makes overwrite what is there.
+    var replacing: Set<StorageToken> = []
+    private var isRepairing = false
+    var largestTables = (requests: 0, replicaOperations: 0, deadlines: 0)
     private var ticksInARow = 0
 
     init(
-        layout: ClusterLayout, plan: FaultPlan, mischief: Mischief?, isReadable: Bool, generator: SeededGenerator
+        layout: ClusterLayout, plan: FaultPlan, bug: PlantedBug?, engines: RealEngines?, isReadable: Bool,
+        generator: SeededGenerator
     ) {
         self.layout = layout
-        self.mischief = mischief
+        self.bug = bug
+        self.engines = engines
+        crashesInStarts = plan.kinds.contains(.powerFailure)
+        keyIndices = Dictionary(uniqueKeysWithValues: layout.keys.enumerated().map { ($0.element.key, $0.offset) })
+        memberIndices = Dictionary(uniqueKeysWithValues: layout.members.enumerated().map { ($0.element, $0.offset) })
         var generator = generator
         settings = layout.settings()
         transcript = Transcript(isReadable: isReadable)
@@ -86,19 +102,52 @@ final class VirtualCluster {
         return process
     }
 
+    /// The run is over: real engines are closed and their folders removed.
+    func closeAll() {
+        guard let engines else { return }
+        for machine in machines {
+            for store in machine.process?.stores ?? [] { try? store.engine.close() }
+        }
+        engines.remove()
+    }
+
+    /// Carries out what happens to nodes, disks and network; false for what is the clients' or the run's own.
+    func handle(_ event: SimulationEvent) -> Bool {
+        switch event {
+        case .deliver(let message, let from, let to): onDeliver(message, from: from, to: to)
+        case .linkLost(let node, let peer, let connection): onLinkLost(at: node, to: peer, connection: connection)
+        case .reconnect(let one, let other): onReconnect(one, other)
+        case .tick(let node, let process): onTick(node, process)
+        case .storageRead(let node, let process, let request): onStorageRead(node, process, request)
+        case .storageDone(let node, let process, let completion): onStorageDone(node, process, completion)
+        case .storageGroup(let node, let process, let store): onStorageGroup(node, process, store)
+        case .storageGroupDone(let node, let process, let store, let completions):
+            onStorageGroupDone(node, process, store, completions)
+        case .persisted(let node, let process): onPersisted(node, process)
+        case .start(let node): start(node)
+        case .fault(let fault): begin(fault)
+        case .faultEnds(let fault): finish(fault)
+        case .request, .answer, .clientStep, .clientTimeout, .deadline, .audit, .probe, .phase: return false
+        }
+        return true
+    }
+
     // MARK: Driving a node
 
     func hand(_ event: Event, to node: Int) {
         guard let process = machines[node].process else { return }
         process.machine.handle(event, at: machines[node].timepiece.time(at: now), into: &process.effects)
         carryOutEffects(of: node, process)
+        checkBounds(of: node, process)
     }
 
     func carryOutEffects(of node: Int, _ process: NodeProcess) {
         process.effects.drain { effect in
             switch effect {
             case .send(let message, let member): send(message, from: node, to: member)
-            case .storage(let request): store(request, node, process)
+            case .storage(let request):
+                if isRepairing { replacing.insert(request.token) }
+                store(request, node, process)
             case .persist(let record): persist(record, node, process)
             case .reply(let id, let reply): answer(Int(id.rawValue), reply, node)
             }
@@ -107,7 +156,11 @@ final class VirtualCluster {
     }
 
     private func planTick(_ node: Int, _ process: NodeProcess) {
-        guard let deadline = process.machine.nextDeadline else { return }
+        guard let deadline = process.machine.nextDeadline, deadline != process.lostDeadline else { return }
+        if process.tickAt == nil, strikes(.lostDeadline, 20) {
+            process.lostDeadline = deadline
+            return
+        }
         let time = max(now, machines[node].timepiece.trueTime(of: deadline))
         if let planned = process.tickAt, planned <= time { return }
         process.tickAt = time
@@ -126,53 +179,45 @@ final class VirtualCluster {
         hand(.tick, to: node)
     }
 
-    private func persist(_ record: NodeRecord, _ node: Int, _ process: NodeProcess) {
+    func persist(_ record: NodeRecord, _ node: Int, _ process: NodeProcess) {
         transcript.mix(record.encoded())
         process.persisting.append(record)
         if process.persisting.count == 1 { planPersisted(node, process) }
     }
 
-    private func planPersisted(_ node: Int, _ process: NodeProcess) {
+    func planPersisted(_ node: Int, _ process: NodeProcess) {
         plan(.persisted(node, process: process.number), after: diskTime(node, 0...4))
-    }
-
-    func onPersisted(_ node: Int, _ number: Int) {
-        guard let process = process(number, of: node) else { return }
-        let record = process.persisting.removeFirst()
-        machines[node].disk.record = record.encoded()
-        note("\(name(node)) keeps its record \(record.revision)")
-        if !process.persisting.isEmpty { planPersisted(node, process) }
-        hand(.persisted(revision: record.revision), to: node)
     }
 
     /// Nanoseconds that a disk takes for what usually takes so many milliseconds.
     func diskTime(_ node: Int, _ usual: ClosedRange<Int>) -> UInt64 {
         let time = generator.milliseconds(usual) + 20_000
-        return machines[node].slowUntil > now ? time * 60 : time
+        return (machines[node].diskSlowUntil > now ? time * 60 : time) + slowness(of: node)
+    }
+
+    /// What everything at a slow node takes on top.
+    private func slowness(of node: Int) -> UInt64 {
+        machines[node].slowUntil > now ? generator.milliseconds(0...machines[node].slowness) : 0
     }
 
     // MARK: Messages
 
     private func send(_ message: Message, from node: Int, to member: MemberID) {
-        guard let to = layout.members.firstIndex(of: member) else {
+        guard let to = memberIndices[member] else {
             preconditionFailure("\(name(node)) sends to \(member), who is no member")
         }
-        var message = message
-        if mischief == .confirmOldCopy, case .startConflict = message,
-            let start = machines[to].process?.machine.record.start
-        {
-            liesTold += 1
-            message = .startConfirmed(start)
-        }
+        let message = bent(message, to: to)
         let delays = network.delays(from: node, to: to)
         transcript.mix(message)
         transcript.mix(delays.count)
         note("\(name(node)) → \(name(to))\(delays.isEmpty ? " (lost)" : ""): \(brief(message))")
-        for delay in delays { plan(.deliver(message, from: node, to: to), after: delay) }
-        if mischief == .mintTwice, case .forward(var forward) = message, generator.chance(200) {
-            liesTold += 1
-            forward.sequence += 1000
-            plan(.deliver(.forward(forward), from: node, to: to), after: generator.milliseconds(1...500))
+        for (copy, delay) in delays.enumerated() {
+            var message = message
+            if copy > 0, case .forward(var forward) = message, strikes(.duplicateApplied) {
+                forward.sequence += UInt64(1000 * copy)
+                message = .forward(forward)
+            }
+            plan(.deliver(message, from: node, to: to), after: delay + slowness(of: node) + slowness(of: to))
         }
     }
 
@@ -180,14 +225,30 @@ final class VirtualCluster {
         guard machines[to].process != nil, !network.isBlocked(from: from, to: to) else { return }
         transcript.mix(message)
         note("\(name(to)) ← \(name(from)): \(brief(message))")
+        if bug == .repairWritesOlder, case .replicate(let replicate) = message {
+            isRepairing = replicate.correlation == 0
+        }
+        answerWronglyIfPlanted(message, from: from, to: to)
         hand(.message(message, from: layout.members[from]), to: to)
+        isRepairing = false
     }
 
     // MARK: Clients
 
-    /// Takes a client's request to its node; false where nobody listens there.
-    func take(_ number: Int, _ request: ClientRequest, at node: Int) -> Bool {
-        guard let process = machines[node].process else { return false }
+    /// A client's request comes to its node; false where it has to wait, or nobody listens there.
+    func onRequest(_ number: Int, returnBody: Bool) -> Bool {
+        let operation = ledger.operations[number]
+        let node = operation.node
+        guard machines[node].pausedUntil <= now else {
+            heap.insert(.request(number), at: machines[node].pausedUntil)
+            return false
+        }
+        guard let process = machines[node].process else {
+            ledger.onNotSent(number)
+            plan(.answer(number, .failed(.notReady)), after: 1_000_000)
+            return false
+        }
+        let request = operation.request(layout, returnBody: returnBody)
         ledger.onTaken(number, process: process.number)
         transcript.mix(request)
         note("\(name(node)) takes #\(number): \(brief(request))")
@@ -196,10 +257,7 @@ final class VirtualCluster {
     }
 
     private func answer(_ number: Int, _ reply: ClientReply, _ node: Int) {
-        if mischief == .loseAnswer, generator.chance(50) {
-            liesTold += 1
-            return
-        }
+        if strikes(.answerLost, 50) { return }
         transcript.mix(reply)
         note("\(name(node)) answers #\(number): \(brief(reply))")
         ledger.onAnswered(number, reply, at: now)

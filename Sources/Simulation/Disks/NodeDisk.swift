@@ -1,15 +1,24 @@
 import NIOCore
 import Node
+import Storage
 
-/// A node's data folder: its record, the clean-stop marker, its engines' files.
+/// A node's data folder while no process has it open: its own files and its stores.
 struct NodeDisk {
-    /// ``NodeRecord/encoded()``; nil before the first start.
-    var record: ByteBuffer?
-    var hasCleanStopMarker = false
-    var engines: [EngineImage]
+    var files = VirtualDisk()
+    var stores: [StoreImage]
 
     /// An empty disk.
     init(stores: Int) {
-        engines = Array(repeating: EngineImage(), count: stores)
+        self.stores = Array(repeating: .empty, count: stores)
+    }
+
+    static let recordName = "node/record"
+
+    static func record(_ files: VirtualFiles) -> ReplacedFile<VirtualFiles> {
+        ReplacedFile(path: recordName, files: files)
+    }
+
+    static func marker(_ files: VirtualFiles) -> StopMarker<VirtualFiles> {
+        StopMarker(file: ReplacedFile(path: "node/clean-stop", files: files))
     }
 }

@@ -38,6 +38,10 @@ struct OrderedRecords {
         }
     }
 
+    var byteCount: Int {
+        keys.reduce(0) { $0 + $1.readableBytes } + values.reduce(0) { $0 + $1.readableBytes }
+    }
+
     func indices(in range: KeyRange) -> Range<Int> {
         let lower = firstIndex(notBelow: range.lowerBound)
         let upper = range.upperBound.map { firstIndex(notBelow: $0) } ?? keys.count

@@ -1,4 +1,4 @@
-/// What a run may do to the cluster. Docs: the fault model is in each case.
+/// What a run may do to the cluster: the fault model, one kind a case.
 public enum FaultKind: String, CaseIterable, Sendable {
     /// A message in a few takes long, so that later ones overtake it.
     case delay
@@ -8,13 +8,15 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case partition
     /// One node does not hear another, which hears it.
     case oneWayPartition
-    /// A link goes down and comes back, with what was on it.
+    /// Two nodes, or a few pairs, hear nothing of each other, while others hear both.
+    case partialPartition
+    /// A link goes down and comes back, with what was on it, up to a dozen times in a few seconds.
     case flap
-    /// A machine stops, or all at once: what was not synced is gone, but for any prefix of it.
+    /// A machine stops, or all at once: of what was not synced, an arbitrary set of sectors is left, the last one torn.
     case powerFailure
-    /// A node does nothing for up to half a minute, and then goes on as if nothing had been.
+    /// A node does nothing for up to three minutes, and then goes on as if nothing had been.
     case pause
-    /// The process is killed: the page cache survives.
+    /// The process is killed: the page cache survives, a write under way may be cut anywhere.
     case kill
     /// The node is stopped in good order and started again.
     case restart
@@ -24,46 +26,19 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case clockJump
     /// Disks take long for a while.
     case slowDisk
+    /// A node is slow in all that it does for a while: what it hears, says and stores.
+    case slowNode
     /// A commit fails, and leaves nothing.
     case commitFailure
     /// A disk is full for a while.
     case fullDisk
     /// A sync fails: the store ends, and the node is restarted some time later.
     case syncFailure
-    /// A bit of a stored record flips; if it is one that the store needs to open, the node starts anew, without data.
+    /// A bit of what is stored flips: of an object's record, of one that the store needs to open, of the log, or of the
+    /// node's own record. Where the node cannot start any more it starts anew, without data.
     case damage
     /// A node comes back with an older copy of its data folder, under its old name.
     case oldCopy
-    /// A node comes back with an empty disk, under its old name.
+    /// A node comes back with an empty disk, under its old name; perhaps another one after it.
     case wipe
-}
-
-/// A lie told between a node and its surroundings, to see whether the checkers notice.
-enum Mischief: CaseIterable, Sendable {
-    /// A replica's merge is answered and not done.
-    case forgetMerge
-    /// A mint is answered, then taken back.
-    case forgetMint
-    /// A durable write is answered before anything was synced.
-    case answerBeforeSync
-    /// A put ignores its context: what its client had reconciled comes back.
-    case ignoreContext
-    /// A put supersedes whatever is stored, seen or not.
-    case coverUnseen
-    /// A forwarded write arrives a second time under a new number.
-    case mintTwice
-    /// A crashed node starts as the incarnation that it was.
-    case keepIncarnation
-    /// Peers confirm whatever start they are told of, and an old copy of a folder looks like a clean stop.
-    case confirmOldCopy
-    /// A replica puts what it is sent in the place of what it has.
-    case replaceByMerge
-    /// Replicas store a value that nobody wrote.
-    case alterValue
-    /// Reads are answered with an older copy than the replica has.
-    case readOldCopy
-    /// A read of a record that is there ends as "not found".
-    case readNothing
-    /// A request is never answered.
-    case loseAnswer
 }

@@ -20,7 +20,7 @@ func brief(_ request: ClientRequest) -> String {
     switch request {
     case .get(let get): "get \(get.key)"
     case .put(let put):
-        "put \(put.key) \(CartValue.decode(put.content.value))\(put.context == nil ? "" : " with a context")"
+        "put \(put.key) \(ApplicationValue.decode(put.content.value))\(put.context == nil ? "" : " with a context")"
     case .delete(let delete): "delete \(delete.key)\(delete.context == nil ? "" : " with a context")"
     }
 }
@@ -37,7 +37,7 @@ func brief(_ reply: ClientReply) -> String {
 
 func brief(_ object: VersionedObject) -> String {
     let siblings = object.siblings.map { sibling in
-        sibling.isTombstone ? "✝" : CartValue.decode(sibling.content.value).first.map { "#\($0)" } ?? "?"
+        sibling.isTombstone ? "✝" : ApplicationValue.write(sibling.content.value).map { "#\($0)" } ?? "?"
     }
     return "{\(siblings.joined(separator: " "))}"
 }

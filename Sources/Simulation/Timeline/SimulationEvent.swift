@@ -25,6 +25,9 @@ enum SimulationEvent {
     case clientTimeout(Int)
     /// By now an operation must have been answered.
     case deadline(Int)
+    /// The run reads a key itself, at R=N, or writes one.
+    case audit(Int, node: Int)
+    case probe(Int, node: Int)
     /// The run goes on to its next part.
     case phase
 
@@ -37,7 +40,8 @@ enum SimulationEvent {
         case .storageRead(let node, process: _, _), .storageDone(let node, process: _, _): node
         case .storageGroup(let node, process: _, store: _): node
         case .storageGroupDone(let node, process: _, store: _, _): node
-        case .reconnect, .start, .fault, .faultEnds, .request, .answer, .clientStep, .clientTimeout, .deadline, .phase:
+        case .reconnect, .start, .fault, .faultEnds, .request, .answer, .clientStep, .clientTimeout, .deadline, .audit,
+            .probe, .phase:
             nil
         }
     }

@@ -1,3 +1,4 @@
+import Engines
 import NIOCore
 import Node
 import Versions
@@ -21,48 +22,64 @@ final class SimulatedRun {
     private var part = Part.working
     /// Operations of the run's own, which must succeed.
     private var audits: [Int] = []
+    private let options: SimulationOptions
+    private let plan: FaultPlan
+    /// Nanoseconds that clients work and faults happen.
+    private let duration: UInt64
+    private var roundsToConverge: Int?
 
     private static let auditRounds = 3
 
-    init(seed: UInt64, options: SimulationOptions) {
+    /// - Throws: Where a real engine's folder cannot be made.
+    init(seed: UInt64, options: SimulationOptions) throws(EngineError) {
         self.seed = seed
+        self.options = options
         var generator = SeededGenerator(seed: seed)
-        let nodes = min(8, max(1, options.nodes ?? generator.pick([1, 2, 3, 3, 3, 4, 5])))
-        let clientCount = options.clients ?? generator.within(2...6)
-        let operations = options.operations ?? generator.within(60...140)
-        var layoutGenerator = generator.forked()
-        let layout = ClusterLayout(nodes: nodes, generator: &layoutGenerator)
-        let duration = generator.milliseconds(10_000...40_000)
+        let draw = RunDraw(options, &generator)
+        let layout = ClusterLayout(nodes: draw.nodes, workload: draw.workload, generator: &generator)
         var faultGenerator = generator.forked()
         let plan = FaultPlan(
-            wished: options.faults, nodes: nodes, stores: ClusterLayout.stores.count, duration: duration,
-            generator: &faultGenerator)
+            wished: options.faults, leftOut: options.skippedFaults, nodes: draw.nodes,
+            stores: ClusterLayout.stores.count, duration: draw.duration, generator: &faultGenerator)
+        self.plan = plan
+        duration = draw.duration
         cluster = VirtualCluster(
-            layout: layout, plan: plan, mischief: options.mischief, isReadable: options.keepsTranscript,
-            generator: generator.forked())
-        clients = (0..<clientCount).map { number in
+            layout: layout, plan: plan, bug: options.bug, engines: try RealEngines(options.engine),
+            isReadable: options.keepsTranscript, generator: generator.forked())
+        clients = (0..<draw.clients).map { number in
             VirtualClient(
-                number: number, home: generator.below(nodes), operations: operations / clientCount + 1,
+                number: number, home: generator.below(draw.nodes), operations: draw.operations / draw.clients + 1,
                 keys: layout.keys.count)
         }
         self.generator = generator
-        for node in 0..<nodes { cluster.plan(.start(node), after: self.generator.milliseconds(0...1000)) }
+        for node in 0..<draw.nodes { cluster.plan(.start(node), after: self.generator.milliseconds(0...1000)) }
         for entry in plan.entries { cluster.plan(.fault(entry.fault), after: entry.time) }
-        for client in clients.indices { planStep(client, 1000...3000) }
+        for client in clients.indices {
+            let first = self.generator.milliseconds(1000...3000)
+            if !options.skippedClients.contains(client) { cluster.plan(.clientStep(client), after: first) }
+        }
         cluster.plan(.phase, after: duration)
     }
 
     func run() -> SimulationReport {
+        defer { cluster.closeAll() }
         while cluster.ledger.violation == nil, let event = cluster.next() {
             handle(event)
         }
         let ledger = cluster.ledger
         return SimulationReport(
-            seed: seed, nodes: cluster.machines.count, violation: ledger.violation,
-            transcriptHash: cluster.transcript.hash, transcript: cluster.transcript.lines,
+            seed: seed, options: options, nodes: cluster.machines.count, clients: clients.count,
+            violation: ledger.violation, transcriptHash: cluster.transcript.hash, transcript: cluster.transcript.lines,
             operations: ledger.operations.count, acknowledgedWrites: ledger.acknowledged,
-            permittedLosses: ledger.permittedLosses, faults: faultCounts, versionsSeen: ledger.versionsSeen,
-            events: cluster.events, simulatedMilliseconds: cluster.now / 1_000_000, liesTold: cluster.liesTold)
+            permittedLosses: ledger.permittedLosses, faults: faultCounts, plannedKinds: plan.kinds,
+            plannedFaults: plan.drawn,
+            versionsSeen: ledger.versionsSeen, roundsToConverge: roundsToConverge,
+            largestTables: [
+                cluster.largestTables.requests, cluster.largestTables.replicaOperations,
+                cluster.largestTables.deadlines,
+            ],
+            events: cluster.events, simulatedMilliseconds: cluster.now / 1_000_000,
+            workingMilliseconds: min(cluster.now, duration) / 1_000_000, strikes: cluster.strikes)
     }
 
     private var faultCounts: [(kind: FaultKind, count: Int)] {
@@ -77,28 +94,17 @@ final class SimulatedRun {
     }
 
     private func handle(_ event: SimulationEvent) {
-        guard !cluster.putsOff(event) else { return }
+        guard !cluster.putsOff(event), !cluster.handle(event) else { return }
         switch event {
-        case .deliver(let message, let from, let to): cluster.onDeliver(message, from: from, to: to)
-        case .linkLost(let node, let peer, let connection):
-            cluster.onLinkLost(at: node, to: peer, connection: connection)
-        case .reconnect(let one, let other): cluster.onReconnect(one, other)
-        case .tick(let node, let process): cluster.onTick(node, process)
-        case .storageRead(let node, let process, let request): cluster.onStorageRead(node, process, request)
-        case .storageDone(let node, let process, let completion): cluster.onStorageDone(node, process, completion)
-        case .storageGroup(let node, let process, let store): cluster.onStorageGroup(node, process, store)
-        case .storageGroupDone(let node, let process, let store, let completions):
-            cluster.onStorageGroupDone(node, process, store, completions)
-        case .persisted(let node, let process): cluster.onPersisted(node, process)
-        case .start(let node): cluster.start(node)
-        case .fault(let fault): cluster.begin(fault)
-        case .faultEnds(let fault): cluster.finish(fault)
         case .request(let number): onRequest(number)
         case .answer(let number, let reply): onAnswer(number, reply)
         case .clientStep(let client): step(client)
         case .clientTimeout(let number): onClientTimeout(number)
         case .deadline(let number): onDeadline(number)
+        case .audit(let key, let node): invokeOwn(.get, key, node: node)
+        case .probe(let key, let node): invokeOwn(.put, key, node: node)
         case .phase: goOn()
+        default: preconditionFailure("nobody handles \(event)")
         }
     }
 
@@ -115,7 +121,8 @@ final class SimulatedRun {
             cluster.layout, number: cluster.ledger.operations.count, at: cluster.now, &generator)
         clients[client].waiting = operation.number
         invoke(operation)
-        let patience = generator.chance(150) ? 100 : operation.timeoutMilliseconds * 5 / 4 + 500
+        let isHasty = generator.chance(cluster.layout.workload.hastyPermille)
+        let patience = isHasty ? 100 : operation.timeoutMilliseconds * 5 / 4 + 500
         cluster.plan(.clientTimeout(operation.number), after: UInt64(patience) * 1_000_000)
     }
 
@@ -125,20 +132,9 @@ final class SimulatedRun {
     }
 
     private func onRequest(_ number: Int) {
-        let operation = cluster.ledger.operations[number]
-        let pause = cluster.machines[operation.node].pausedUntil
-        if pause > cluster.now {
-            cluster.heap.insert(.request(number), at: pause)
-            return
-        }
-        let request = operation.request(cluster.layout, returnBody: number % 3 == 0)
-        guard cluster.take(number, request, at: operation.node) else {
-            cluster.ledger.onNotSent(number)
-            cluster.plan(.answer(number, .failed(.notReady)), after: 1_000_000)
-            return
-        }
+        guard cluster.onRequest(number, returnBody: number % 3 == 0) else { return }
         // Nodes' timers run up to a tenth slow.
-        let limit = operation.timeoutMilliseconds * 5 / 4 + 200
+        let limit = cluster.ledger.operations[number].timeoutMilliseconds * 5 / 4 + 200
         cluster.plan(.deadline(number), after: UInt64(limit) * 1_000_000)
     }
 
@@ -155,12 +151,22 @@ final class SimulatedRun {
     }
 
     private func onClientTimeout(_ number: Int) {
-        let client = cluster.ledger.operations[number].client
+        let operation = cluster.ledger.operations[number]
+        let client = operation.client
         guard clients[client].waiting == number else { return }
         cluster.note("client \(client) gives #\(number) up")
         clients[client].waiting = nil
         clients[client].home = generator.below(cluster.machines.count)
+        // It writes the same again, though the first try may have been done.
+        if operation.kind == .put, generator.chance(500) { takeInHand(operation.key, client) }
         planStep(client, 1...400)
+    }
+
+    private func takeInHand(_ key: Int, _ client: Int) {
+        switch cluster.layout.keys[key].usage {
+        case .cart, .counter: clients[client].inHand = key
+        case .blind, .deletions, .anything, .probe: break
+        }
     }
 
     private func onAnswer(_ number: Int, _ reply: ClientReply) {
@@ -168,31 +174,30 @@ final class SimulatedRun {
         guard operation.client >= 0, clients[operation.client].waiting == number else { return }
         let client = operation.client
         clients[client].waiting = nil
-        let isCart = cluster.layout.keys[operation.key].usage == .cart
         switch reply {
         case .found(let found), .stored(let found?):
-            let items = found.object.siblings.flatMap { CartValue.decode($0.content.value) }
+            let usage = cluster.layout.keys[operation.key].usage
             clients[client].remember(
-                VirtualClient.Sighting(context: found.context, shown: operation.shown, items: unique(items)),
+                VirtualClient.Sighting(
+                    context: found.context, shown: operation.shown,
+                    writes: found.object.siblings.filter { !$0.isTombstone }.compactMap {
+                        ApplicationValue.write($0.content.value)
+                    },
+                    items: ApplicationValue.merged(usage, found.object.siblings)),
                 of: operation.key)
-            if isCart, operation.kind == .get { clients[client].cartInHand = operation.key }
+            if operation.kind == .get { takeInHand(operation.key, client) }
         case .notFound(let context):
             clients[client].remember(
-                VirtualClient.Sighting(context: context, shown: operation.shown, items: []), of: operation.key)
-            if isCart { clients[client].cartInHand = operation.key }
+                VirtualClient.Sighting(context: context, shown: operation.shown, writes: [], items: []),
+                of: operation.key)
+            takeInHand(operation.key, client)
         case .stored(nil), .deleted: break
         case .failed:
             // A client in a hurry asks another node the same again.
-            if isCart, operation.kind == .put, generator.chance(500) { clients[client].cartInHand = operation.key }
+            if operation.kind == .put, generator.chance(500) { takeInHand(operation.key, client) }
             if generator.chance(500) { clients[client].home = generator.below(cluster.machines.count) }
         }
         planStep(client, generator.chance(500) ? 0...50 : 50...800)
-    }
-
-    private func unique(_ items: [UInt32]) -> [UInt32] {
-        var unique: [UInt32] = []
-        for item in items.sorted() where item != unique.last { unique.append(item) }
-        return unique
     }
 
     // MARK: The parts of a run
@@ -209,6 +214,7 @@ final class SimulatedRun {
             for node in cluster.machines.indices { checkWorks(node) }
             audit(round: 0)
         case .auditing(let round):
+            if roundsToConverge == nil, cluster.ledger.haveConverged(copies) { roundsToConverge = round + 1 }
             if round + 1 < Self.auditRounds {
                 audit(round: round + 1)
             } else {
@@ -243,33 +249,36 @@ final class SimulatedRun {
     private func audit(round: Int) {
         part = .auditing(round: round)
         audits = []
-        for key in cluster.layout.keys.indices {
-            var operation = ownOperation(key, node: (round + key) % cluster.machines.count, .get)
-            operation.r = .all
-            audits.append(operation.number)
-            invoke(operation)
-        }
-        cluster.plan(.phase, after: 6_000_000_000)
+        planOwn(cluster.layout.keys.indices.map { .audit($0, node: (round + $0) % cluster.machines.count) })
     }
 
     private func probe() {
         part = .probing
         audits = []
-        for key in cluster.layout.keys.indices where cluster.layout.keys[key].usage == .probe {
-            var operation = ownOperation(key, node: key % cluster.machines.count, .put)
+        let probes = cluster.layout.keys.indices.filter { cluster.layout.keys[$0].usage == .probe }
+        planOwn(probes.map { .probe($0, node: $0 % cluster.machines.count) })
+    }
+
+    /// Requests of the run's own, a few at a time, and then long enough for each deadline that was ever set to have
+    /// come.
+    private func planOwn(_ requests: [SimulationEvent]) {
+        let spacing: UInt64 = 150_000_000
+        for (number, request) in requests.enumerated() { cluster.plan(request, after: UInt64(number) * spacing) }
+        cluster.plan(.phase, after: UInt64(requests.count) * spacing + 12_000_000_000)
+    }
+
+    private func invokeOwn(_ kind: Operation.Kind, _ key: Int, node: Int) {
+        var operation = Operation(
+            number: cluster.ledger.operations.count, client: -1, key: key, node: node, kind: kind,
+            invoked: cluster.now, timeoutMilliseconds: 3000)
+        operation.r = .all
+        if kind == .put {
             operation.value = [UInt32(operation.number)]
             operation.w = .all
             operation.dw = .all
-            audits.append(operation.number)
-            invoke(operation)
         }
-        cluster.plan(.phase, after: 6_000_000_000)
-    }
-
-    private func ownOperation(_ key: Int, node: Int, _ kind: Operation.Kind) -> Operation {
-        Operation(
-            number: cluster.ledger.operations.count, client: -1, key: key, node: node, kind: kind,
-            invoked: cluster.now, timeoutMilliseconds: 3000)
+        audits.append(operation.number)
+        invoke(operation)
     }
 
     private func checkAudits() {
@@ -289,12 +298,19 @@ final class SimulatedRun {
 
     private func finish() {
         part = .done
-        let copies = cluster.layout.keys.indices.map { key in
+        for node in cluster.machines.indices {
+            if let process = cluster.machines[node].process { cluster.checkEmpty(node, process) }
+        }
+        cluster.ledger.finish(copies, at: cluster.now)
+    }
+
+    /// By key and node, what the stores hold.
+    private var copies: [[VersionedObject?]] {
+        cluster.layout.keys.indices.map { key in
             cluster.machines.map { machine -> VersionedObject? in
                 let store = cluster.layout.store(ofType: cluster.layout.keys[key].type)
                 return machine.process.flatMap { cluster.copy(key, $0.stores[store], .readers) }
             }
         }
-        cluster.ledger.finish(copies, at: cluster.now)
     }
 }

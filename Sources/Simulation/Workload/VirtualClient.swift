@@ -8,7 +8,9 @@ struct VirtualClient {
     struct Sighting {
         let context: ByteBuffer?
         let shown: DotSet
-        /// The union of the siblings' values.
+        /// The writes whose values it showed.
+        let writes: [Int]
+        /// What the application made of the siblings.
         let items: [UInt32]
     }
 
@@ -20,14 +22,17 @@ struct VirtualClient {
     var operationsLeft: Int
     /// By key: what it saw, the newest last.
     var sightings: [[Sighting]]
-    /// The key whose cart it has just read and is about to write.
-    var cartInHand: Int?
+    /// The key that it has just read and is about to write.
+    var inHand: Int?
+    /// By key: how often it has counted.
+    var counted: [UInt32]
 
     init(number: Int, home: Int, operations: Int, keys: Int) {
         self.number = number
         self.home = home
         operationsLeft = operations
         sightings = Array(repeating: [], count: keys)
+        counted = Array(repeating: 0, count: keys)
     }
 
     mutating func remember(_ sighting: Sighting, of key: Int) {
@@ -35,9 +40,9 @@ struct VirtualClient {
         if sightings[key].count > 4 { sightings[key].removeFirst() }
     }
 
-    /// What it knows of a key; every now and then not the newest.
-    func sighting(of key: Int, _ generator: inout SeededGenerator) -> Sighting? {
+    /// What it knows of a key; so many times in a thousand not the newest.
+    func sighting(of key: Int, stalePermille: Int, _ generator: inout SeededGenerator) -> Sighting? {
         guard let newest = sightings[key].last else { return nil }
-        return generator.chance(150) ? generator.pick(sightings[key]) : newest
+        return generator.chance(stalePermille) ? generator.pick(sightings[key]) : newest
     }
 }

@@ -3,26 +3,42 @@ import Node
 import Versions
 
 extension VirtualClient {
-    /// What the client does next, as an operation that has no number yet.
+    /// What the client does next.
     mutating func nextOperation(
         _ layout: ClusterLayout, number: Int, at time: UInt64, _ generator: inout SeededGenerator
     ) -> Operation {
-        let keys = layout.keys.indices.filter { layout.keys[$0].usage != .probe }
-        // The first keys are the hottest.
-        let key = cartInHand ?? keys[min(generator.below(keys.count), generator.below(keys.count))]
-        if generator.chance(250) { home = generator.below(layout.members.count) }
+        let plan = layout.workload
+        let keys = layout.workingKeys
+        let drawn = keys[
+            plan.isHot
+                ? min(generator.below(keys), generator.below(keys), generator.below(keys))
+                : generator.below(keys)]
+        let key = inHand ?? drawn
+        if generator.chance(plan.wanderPermille) { home = generator.below(layout.members.count) }
         var operation = Operation(
             number: number, client: self.number, key: key, node: home, kind: .get, invoked: time,
             timeoutMilliseconds: generator.pick([300, 1000, 1000, 3000]))
+        let seen = sighting(of: key, stalePermille: plan.stalePermille, &generator)
+        let draw = generator.below(100)
         switch layout.keys[key].usage {
-        case .cart:
-            if cartInHand != nil {
-                cartInHand = nil
-                put(&operation, sighting(of: key, &generator))
+        case .cart, .counter:
+            if inHand != nil { writeBack(&operation, layout.keys[key].usage, seen) }
+        case .blind:
+            if draw >= 25 { put(&operation, draw < 85 ? nil : seen) }
+        case .deletions:
+            if draw >= 65 {
+                delete(&operation, draw < 90 ? seen : nil)
+            } else if draw >= 30 {
+                put(&operation, draw < 50 ? seen : nil)
             }
         case .anything, .probe:
-            chooseAnything(&operation, &generator)
+            if draw >= 80 {
+                delete(&operation, draw < 94 ? seen : nil)
+            } else if draw >= 35 {
+                put(&operation, draw < 65 ? seen : nil)
+            }
         }
+        inHand = nil
         if generator.chance(400) { chooseQuorums(&operation, n: layout.keys[key].holders.count, &generator) }
         return operation
     }
@@ -31,26 +47,23 @@ extension VirtualClient {
         operation.kind = .put
         operation.value = [UInt32(operation.number)]
         guard let sighting else { return }
-        operation.context = sighting.context
-        operation.seen = sighting.shown
-        operation.value += sighting.items
+        operation.know(sighting)
     }
 
-    private func chooseAnything(_ operation: inout Operation, _ generator: inout SeededGenerator) {
-        switch generator.below(100) {
-        case ..<35: break
-        case ..<65:
-            put(&operation, sighting(of: operation.key, &generator))
-            operation.value = [UInt32(operation.number)]
-        case ..<80: put(&operation, nil)
-        default:
-            operation.kind = .delete
-            guard generator.chance(700), let sighting = sighting(of: operation.key, &generator),
-                let context = sighting.context
-            else { return }
-            operation.context = context
-            operation.seen = sighting.shown
+    private mutating func writeBack(_ operation: inout Operation, _ usage: KeyUsage, _ sighting: Sighting?) {
+        put(&operation, sighting)
+        var items = sighting?.items ?? []
+        if usage == .counter {
+            counted[operation.key] += 1
+            ApplicationValue.raise(&items, of: UInt32(number), to: counted[operation.key])
         }
+        operation.value += items
+    }
+
+    private func delete(_ operation: inout Operation, _ sighting: Sighting?) {
+        operation.kind = .delete
+        guard let sighting, sighting.context != nil else { return }
+        operation.know(sighting)
     }
 
     private func chooseQuorums(_ operation: inout Operation, n: Int, _ generator: inout SeededGenerator) {
@@ -65,7 +78,18 @@ extension VirtualClient {
     }
 }
 
+extension SeededGenerator {
+    fileprivate mutating func below(_ elements: [Int]) -> Int { below(elements.count) }
+}
+
 extension Operation {
+    /// The client acts on what it saw.
+    mutating func know(_ sighting: VirtualClient.Sighting) {
+        context = sighting.context
+        seen = sighting.shown
+        seenWrites = sighting.writes
+    }
+
     func request(_ layout: ClusterLayout, returnBody: Bool) -> ClientRequest {
         let key = layout.keys[key].key
         switch kind {
@@ -78,7 +102,7 @@ extension Operation {
             get.timeoutMilliseconds = timeoutMilliseconds
             return .get(get)
         case .put:
-            var put = PutRequest(key: key, content: Content(value: CartValue.encode(value)), context: context)
+            var put = PutRequest(key: key, content: Content(value: ApplicationValue.encode(value)), context: context)
             put.w = w
             put.pw = pw
             put.dw = dw

@@ -1,0 +1,39 @@
+import Node
+
+/// Bounded queues (truth 8): what a node keeps is within its limits at every event, and gone when all is done.
+extension VirtualCluster {
+    func checkBounds(of node: Int, _ process: NodeProcess) {
+        let kept = process.machine.kept
+        // A delete without a context reads, then writes, while late replies to the read are still waited for.
+        let limit = 2 * settings.maximumRequests
+        largestTables.requests = max(largestTables.requests, kept.requests)
+        largestTables.replicaOperations = max(largestTables.replicaOperations, kept.replicaOperations)
+        largestTables.deadlines = max(largestTables.deadlines, kept.deadlines)
+        if kept.requests > limit {
+            ledger.object(
+                .bounded, "\(name(node)) keeps \(kept.requests) requests, its limit is \(settings.maximumRequests)",
+                key: nil, at: now)
+        }
+        if kept.replicaOperations > settings.maximumReplicaOperations + limit {
+            ledger.object(
+                .bounded,
+                "\(name(node)) keeps \(kept.replicaOperations) operations of others, its limit is"
+                    + " \(settings.maximumReplicaOperations)", key: nil, at: now)
+        }
+    }
+
+    /// After everything has been answered, nothing may be left.
+    func checkEmpty(_ node: Int, _ process: NodeProcess) {
+        let kept = process.machine.kept
+        if kept.requests + kept.replicaOperations + kept.deadlines > 0 || process.stores.contains(where: \.isBusy) {
+            ledger.object(
+                .bounded,
+                "\(name(node)) still keeps \(kept.requests) requests, \(kept.replicaOperations) operations of others"
+                    + " and \(kept.deadlines) deadlines, though nothing is asked any more", key: nil, at: now)
+        }
+    }
+}
+
+extension NodeProcess.Store {
+    var isBusy: Bool { group != nil || !waiting.isEmpty }
+}
