@@ -7,6 +7,8 @@ TEST_FLAGS ?=
 TESTS ?=
 # Passed on to `rotor bench cluster`, e.g. BENCH="--duration 10".
 BENCH ?=
+# Passed on to `rotor simulate`, e.g. SIMULATE="--first-seed 5000 --nodes 5".
+SIMULATE ?=
 
 export SWIFT
 
@@ -15,7 +17,7 @@ IMPORTS_DECLARED := --explicit-target-dependency-import-check error
 ROTOR := .build/release/rotor
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench test-core build clean prepare lint-format
+.PHONY: help run demo test lint format bench simulate test-core build clean prepare lint-format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,9 @@ demo: build ## three daemons on three engines, one of them killed half-way
 
 bench: build ## a three-node cluster under load: puts and gets a second, CPU an operation
 	@exec $(ROTOR) bench cluster --start $(BENCH)
+
+simulate: build ## 10,000 simulated clusters under every fault, by seed
+	@exec $(ROTOR) simulate --seeds 10000 $(SIMULATE)
 
 # The tests of servers and daemons run one by one: beside all others on two cores they would be starved.
 test: lint-format ## lint and all tests (the tidy tests are among them)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engines
 import Foundation
 import Simulation
 
@@ -14,7 +15,9 @@ struct Simulate: AsyncParsableCommand {
               rotor simulate                                  1000 seeds, one job a core
               rotor simulate --seeds 10000 --first-seed 5000
               rotor simulate --faults wipe,oldCopy --nodes 5
-              rotor simulate --seeds 1 --first-seed 17 --trace   what happened, line by line
+              rotor simulate --workload carts,wandering --minutes 10 --seeds 50
+              rotor simulate --seeds 1 --first-seed 17 --trace    what happened, line by line
+              rotor simulate --seeds 1 --first-seed 17 --reduce   the least that breaks the same promise
 
             With --json: {"acknowledged_writes","events","failures":[{"seed","violation"}],"faults":{KIND:COUNT}, \
             "operations","permitted_losses","seconds","seeds","simulated_seconds","versions_seen":[4 COUNTS]}. \
@@ -45,12 +48,42 @@ struct Simulate: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "How long clients work and faults happen; 10 to 40 seconds without it. All of it is simulated time.",
+            valueName: "number"))
+    var minutes: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "Exactly these kinds of fault, with commas between them, or 'none'; drawn by the seed without it. Kinds:"
-                + " \(FaultKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "kind[,…]"))
-    var faults: FaultKinds?
+                + " \(KindList<FaultKind>.names).", valueName: "kind[,…]"))
+    var faults: KindList<FaultKind>?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Exactly these kinds of workload; drawn by the seed without it. Kinds: \(KindList<WorkloadKind>.names).",
+            valueName: "kind[,…]"))
+    var workload: KindList<WorkloadKind>?
+
+    @Option(
+        name: .long,
+        help: "A real engine under every store, in a temporary folder, instead of a virtual disk: lmdb, bdb or sqlite.")
+    var engine: EngineKind?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Faults of the seed's plan, by number, that shall not happen.", valueName: "number[,…]"))
+    var skipFaults: NumberList?
+
+    @Option(name: .long, help: ArgumentHelp("Clients, by number, that do nothing.", valueName: "number[,…]"))
+    var skipClients: NumberList?
 
     @Flag(name: .long, help: "Print what happened, line by line. One seed only.")
     var trace = false
+
+    @Flag(name: .long, help: "Where a seed breaks a promise, look for less that breaks the same one. One seed only.")
+    var reduce = false
 
     func validate() throws {
         guard seeds >= 1 else { throw ValidationError("--seeds must be at least 1") }
@@ -63,17 +96,16 @@ struct Simulate: AsyncParsableCommand {
         if let operations, !(1...1_000_000).contains(operations) {
             throw ValidationError("--operations goes from 1 to 1000000")
         }
-        if trace, seeds != 1 { throw ValidationError("--trace shows one seed: give --seeds 1 --first-seed SEED") }
-        if trace, output.json { throw ValidationError("--trace and --json exclude each other") }
+        if let minutes, !(1...10_000).contains(minutes) { throw ValidationError("--minutes goes from 1 to 10000") }
+        if let workload, workload.kinds.isEmpty { throw ValidationError("--workload names at least one kind") }
+        if trace || reduce, seeds != 1 {
+            throw ValidationError("--trace and --reduce are for one seed: give --seeds 1 --first-seed SEED")
+        }
+        if trace || reduce, output.json { throw ValidationError("--json goes with neither --trace nor --reduce") }
     }
 
     func run() async throws {
-        var options = SimulationOptions()
-        options.nodes = nodes
-        options.clients = clients
-        options.operations = operations
-        options.faults = faults?.kinds
-        options.keepsTranscript = trace
+        let options = self.options
         let begin = ContinuousClock.now
         let batch = SimulationBatch(
             seeds: firstSeed..<firstSeed + seeds, jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
@@ -83,7 +115,7 @@ struct Simulate: AsyncParsableCommand {
         try await batch.run { report in
             summary.add(report)
             for line in report.transcript { try StandardStreams.print(line) }
-            if !report.passed { StandardStreams.complain("\n\(report)\nsee it: \(command(for: report.seed))") }
+            if !report.passed { StandardStreams.complain("\(report)\nsee it: \(Self.command(showing: report))") }
             bar?.advance()
         }
         try bar?.finish()
@@ -93,37 +125,57 @@ struct Simulate: AsyncParsableCommand {
         } else {
             for line in summary.lines { try StandardStreams.print(line) }
         }
+        if reduce, let reduced = Simulator.reduce(seed: firstSeed, options: options) {
+            for line in reduced.report.transcript { try StandardStreams.print(line) }
+            StandardStreams.complain("\(reduced)\nsee it: \(Self.command(showing: reduced.report))")
+        }
         guard summary.failures.isEmpty else {
             throw CommandFailure(.promiseBroken, "\(summary.failures.count) of \(seeds) seeds broke a promise")
         }
     }
 
+    var options: SimulationOptions {
+        var options = SimulationOptions()
+        options.nodes = nodes
+        options.clients = clients
+        options.operations = operations
+        options.minutes = minutes
+        options.faults = faults?.kinds
+        options.workloads = workload?.kinds
+        options.engine = engine
+        options.skippedFaults = skipFaults?.numbers ?? []
+        options.skippedClients = skipClients?.numbers ?? []
+        options.keepsTranscript = trace
+        return options
+    }
+
     /// The command that shows the same run.
-    private func command(for seed: UInt64) -> String {
-        var words = ["rotor simulate --seeds 1 --first-seed \(seed)"]
-        if let nodes { words.append("--nodes \(nodes)") }
-        if let clients { words.append("--clients \(clients)") }
-        if let operations { words.append("--operations \(operations)") }
-        if let faults { words.append("--faults \(faults)") }
-        words.append("--trace")
-        return words.joined(separator: " ")
+    private static func command(showing report: SimulationReport) -> String {
+        let words = ["rotor simulate --seeds 1 --first-seed \(report.seed)", "\(report.options)", "--trace"]
+        return words.filter { !$0.isEmpty }.joined(separator: " ")
     }
 }
 
-struct FaultKinds: ExpressibleByArgument, CustomStringConvertible {
-    let kinds: [FaultKind]
+/// Kinds by name, with commas between them; `none` is an empty list.
+struct KindList<Kind: RawRepresentable & CaseIterable>: ExpressibleByArgument where Kind.RawValue == String {
+    let kinds: [Kind]
+
+    static var names: String { Kind.allCases.map(\.rawValue).joined(separator: ", ") }
 
     /// Nil where one of them is none.
     init?(argument: String) {
-        if argument == "none" {
-            kinds = []
-            return
-        }
-        let names = argument.split(separator: ",", omittingEmptySubsequences: false)
-        let kinds = names.compactMap { FaultKind(rawValue: String($0)) }
+        let names = argument == "none" ? [] : argument.split(separator: ",", omittingEmptySubsequences: false)
+        kinds = names.compactMap { Kind(rawValue: String($0)) }
         guard kinds.count == names.count else { return nil }
-        self.kinds = kinds
     }
+}
 
-    var description: String { kinds.isEmpty ? "none" : kinds.map(\.rawValue).joined(separator: ",") }
+struct NumberList: ExpressibleByArgument {
+    let numbers: [Int]
+
+    init?(argument: String) {
+        let texts = argument.split(separator: ",", omittingEmptySubsequences: false)
+        numbers = texts.compactMap { Int($0) }.filter { $0 >= 0 }
+        guard numbers.count == texts.count else { return nil }
+    }
 }

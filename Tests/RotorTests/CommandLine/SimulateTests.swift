@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Simulation
 import Testing
@@ -6,24 +7,39 @@ import Testing
 
 @Suite("rotor simulate")
 struct SimulateTests {
-    @Test("kinds of fault are named with commas between them, or none; anything else is refused")
-    func faultKinds() {
-        #expect(FaultKinds(argument: "none")?.kinds == [])
-        #expect(FaultKinds(argument: "loss,wipe")?.kinds == [.loss, .wipe])
-        for kind in FaultKind.allCases { #expect(FaultKinds(argument: kind.rawValue)?.kinds == [kind]) }
-        for text in ["", "loss,", "Loss", "loss wipe"] { #expect(FaultKinds(argument: text) == nil, "\(text)") }
+    @Test("kinds are named with commas between them, or none; anything else is refused")
+    func kinds() {
+        #expect(KindList<FaultKind>(argument: "none")?.kinds == [])
+        #expect(KindList<FaultKind>(argument: "loss,wipe")?.kinds == [.loss, .wipe])
+        for kind in WorkloadKind.allCases { #expect(KindList<WorkloadKind>(argument: kind.rawValue)?.kinds == [kind]) }
+        for text in ["", "loss,", "Loss", "loss wipe"] {
+            #expect(KindList<FaultKind>(argument: text) == nil, "\(text)")
+        }
+        #expect(NumberList(argument: "3,0")?.numbers == [3, 0])
+        for text in ["", "1,", "-1", "x"] { #expect(NumberList(argument: text) == nil, "\(text)") }
     }
 
     @Test("arguments out of range end with exit code 64")
     func ranges() {
         for arguments in [
             ["--seeds", "0"], ["--jobs", "0"], ["--nodes", "9"], ["--clients", "0"], ["--operations", "0"],
-            ["--faults", "rust"], ["--trace"], ["--seeds", "1", "--trace", "--json"],
+            ["--minutes", "0"], ["--faults", "rust"], ["--workload", "none"], ["--engine", "rocks"], ["--trace"],
+            ["--reduce"], ["--seeds", "1", "--trace", "--json"],
             ["--seeds", "2", "--first-seed", "18446744073709551615"],
         ] {
             #expect(code(["simulate"] + arguments) == 64, "\(arguments)")
         }
-        #expect(code(["simulate", "--seeds", "1", "--first-seed", "7", "--trace"]) == 0)
+        #expect(code(["simulate", "--seeds", "1", "--first-seed", "7", "--trace", "--skip-faults", "1,2"]) == 0)
+    }
+
+    @Test("what a report says of its options is a command line that means the same")
+    func options() throws {
+        let words = [
+            "--nodes", "3", "--clients", "2", "--operations", "9", "--minutes", "2", "--faults", "loss,wipe",
+            "--workload", "carts", "--engine", "lmdb", "--skip-faults", "1,2", "--skip-clients", "0",
+        ]
+        let command = try #require(try Rotor.parseAsRoot(["simulate"] + words) as? Simulate)
+        #expect("\(command.options)" == words.joined(separator: " "))
     }
 
     @Test("a batch is the sum of its seeds, whatever the number of jobs")
