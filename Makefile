@@ -1,8 +1,8 @@
 # Rotor's commands. `make run` and `make test` do all the set-up on a fresh Debian machine.
 
 SWIFT ?= swift
-# What `swift test` builds with, e.g. TEST_FLAGS="-c release -Xswiftc -enable-testing", and what it runs, e.g.
-# TESTS="--filter NodeTests".
+# What `swift test` builds with, e.g. TEST_FLAGS="-c release -Xswiftc -enable-testing", and what it runs instead of all
+# tests, e.g. TESTS="--filter NodeTests".
 TEST_FLAGS ?=
 TESTS ?=
 # Passed on to `rotor bench cluster`, e.g. BENCH="--duration 10".
@@ -32,8 +32,12 @@ bench: build ## a three-node cluster under load: puts and gets a second, CPU an 
 
 # The tests of servers and daemons run one by one: beside all others on two cores they would be starved.
 test: lint-format ## lint and all tests (the tidy tests are among them)
-	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests --skip ServerTests $(TESTS)
+ifeq ($(strip $(TESTS)),)
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --skip RotorTests --skip ServerTests
 	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel --filter RotorTests --filter ServerTests
+else
+	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel $(TESTS)
+endif
 
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages: a minute or two from nothing
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)

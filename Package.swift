@@ -29,7 +29,8 @@ var targets: [Target] = [
     .target(name: "Simulation", dependencies: ["Node", "Storage", "Engines", "Versions", "Placement", nioCore]),
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
-    .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", nioCore]),
+    .target(name: "CSyncFaults", path: "Tests/CSyncFaults"),
+    .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", "CSyncFaults", nioCore]),
     .testTarget(name: "VersionsTests", dependencies: ["Versions", nioCore]),
     .testTarget(name: "PlacementTests", dependencies: ["Placement", nioCore]),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Versions", "Placement", nioCore]),
@@ -52,19 +53,16 @@ if !coreOnly {
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
-        .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
     ]
     targets += [
         .target(
             name: "RiakWire",
-            dependencies: [
-                "Versions", "Placement", nioCore, .product(name: "HTTPTypes", package: "swift-http-types"),
-            ]),
+            dependencies: ["Versions", "Placement", nioCore]),
         .target(
             name: "RotorClient",
             dependencies: [
-                "RiakWire", "Versions", "Placement", nioCore,
+                "RiakWire", "Placement", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -77,7 +75,6 @@ if !coreOnly {
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -91,7 +88,6 @@ if !coreOnly {
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
         .testTarget(

@@ -3,10 +3,26 @@
 // db.h uses u_int and friends without including their header.
 #include <sys/types.h>
 #include <db.h>
+#include <errno.h>
+#include <unistd.h>
 
 // The library's methods are function pointers in its handles, which Swift imports as optionals to be called with the
 // handle passed again. Each shim is one call; bdb_env_open is DB_ENV->open, bdb_open DB->open, bdb_txn_commit
 // DB_TXN->commit, bdb_cursor_get DBcursor->get.
+
+// A write that finds no space may be tried again, a sync that fails must not: the kernel tells of lost bytes once. The
+// library returns the same numbers (ENOSPC, EDQUOT, EIO) for both, and calls fdatasync again after EIO. So its syncs go
+// through here, once each, and a failed one has a number that nothing else has.
+#define ROTOR_BDB_SYNC_FAILED EREMOTEIO
+static inline int rotor_bdb_sync(int descriptor) {
+    int code;
+    do {
+        code = fdatasync(descriptor);
+    } while (code != 0 && errno == EINTR);
+    return code == 0 ? 0 : ROTOR_BDB_SYNC_FAILED;
+}
+// For the whole process, before the first environment.
+static inline int bdb_use_own_sync(void) { return db_env_set_func_fsync(rotor_bdb_sync); }
 
 static inline int bdb_env_open(DB_ENV *env, const char *home, u_int32_t flags, int mode) {
     return env->open(env, home, flags, mode);
@@ -22,7 +38,6 @@ static inline int bdb_env_set_lk_max_lockers(DB_ENV *env, u_int32_t max) { retur
 static inline int bdb_env_set_lk_tablesize(DB_ENV *env, u_int32_t size) { return env->set_lk_tablesize(env, size); }
 static inline int bdb_env_set_lg_bsize(DB_ENV *env, u_int32_t bytes) { return env->set_lg_bsize(env, bytes); }
 static inline int bdb_env_set_lg_max(DB_ENV *env, u_int32_t bytes) { return env->set_lg_max(env, bytes); }
-static inline int bdb_env_set_tx_max(DB_ENV *env, u_int32_t max) { return env->set_tx_max(env, max); }
 static inline int bdb_env_log_set_config(DB_ENV *env, u_int32_t flags, int on) {
     return env->log_set_config(env, flags, on);
 }

@@ -12,11 +12,14 @@ public struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
         case damaged
         /// No space, or the engine's own limit of size.
         case full
-        /// A sync failed: what the engine holds in memory and what is on disk may differ from now on.
+        /// A sync failed, or a library gave up: what the engine holds in memory and what is on disk may differ from now
+        /// on. It refuses writes until it is opened again.
         case syncFailed
         /// A key or value beyond ``EngineLimits``.
         case tooLarge
         case closed
+        /// Too much was changed since a scan began to keep its snapshot: begin again after the last key.
+        case expired
         /// Anything else the C library reported.
         case failed
     }

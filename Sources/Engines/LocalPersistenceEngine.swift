@@ -5,9 +5,10 @@ public import NIOCore
 /// Keys are ordered as unsigned bytes, a prefix before its extensions, whatever order the C library would have.
 /// A key has 0 to ``EngineLimits/maximumKeyLength`` bytes and a value 0 to ``EngineLimits/maximumValueLength``.
 ///
-/// Any number of threads may read and scan at any time, and never wait behind a commit or its sync. Commits, syncs and
-/// ``close()`` come from one thread at a time (``WriterThread`` is that thread); a commit is visible to every read that
-/// starts after it returned. After ``close()`` every call fails with ``EngineError/Code/closed``.
+/// Any number of threads may read and scan at any time, and never wait behind a sync, nor behind a commit, but for one
+/// exception: ``BerkeleyDBEngine`` locks the pages that a batch changes until it is carried out in memory. Commits,
+/// syncs and ``close()`` come from one thread at a time (``WriterThread`` is that thread); a commit is visible to every
+/// read that starts after it returned. After ``close()`` every call fails with ``EngineError/Code/closed``.
 public protocol LocalPersistenceEngine: AnyObject, Sendable {
     var kind: EngineKind { get }
 
@@ -26,6 +27,7 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// Visits the keys of `range` in ascending order, over one consistent snapshot, until `body` says
     /// ``ScanStep/stop``.
     ///
+    /// It fails with ``EngineError/Code/expired`` where so much was changed meanwhile that the snapshot cannot be kept.
     /// The bytes are valid during the call only. `body` must not call the engine, nor wait for a commit: LMDB's map
     /// grows when no read is running. For as long as a scan runs, what was deleted or replaced since keeps its space.
     func scan(
@@ -38,7 +40,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
 
     func statistics() throws(EngineError) -> EngineStatistics
 
-    /// Syncs and gives back every resource. A second call does nothing.
+    /// Syncs and gives back every resource, also where it fails: then what was not synced before may not be durable. A
+    /// second call does nothing.
     func close() throws(EngineError)
 }
 

@@ -163,7 +163,8 @@ extension StorageNode {
         }
         do throws(RequestFailure) {
             let bucketType = try accept(forward.request.key)
-            guard isReady else { throw .notReady }
+            // The sender then asks the next holder: nothing was minted here.
+            guard isReady, !isDraining else { throw .notReady }
             let context = try open(forward.request.sealedContext, forward.request.key)
             try coordinate(forward.request, bucketType, context, origin, now, &queue)
         } catch {

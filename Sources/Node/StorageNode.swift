@@ -23,6 +23,8 @@ public struct StorageNode: ~Copyable {
     /// By member index: numbers of what was forwarded to it, and what it forwarded here.
     var forwardSequences: [UInt64]
     var forwardWindows: [ForwardWindow]
+    /// Soon gone: it coordinates no more writes of others.
+    var isDraining = false
     public internal(set) var statistics = NodeStatistics()
 
     /// - Parameters:
@@ -51,6 +53,11 @@ public struct StorageNode: ~Copyable {
     public mutating func start(_ now: Time, into queue: inout EffectQueue) {
         starts.onStart(keeper: &keeper, into: &queue)
         reserveClock(now, into: &queue)
+    }
+
+    /// The node is about to stop: it passes over what other nodes forward, and finishes what is under way.
+    public mutating func drain() {
+        isDraining = true
     }
 
     /// Whether this node may mint versions: its start is confirmed, and stamps are reserved.

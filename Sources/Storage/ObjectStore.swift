@@ -212,7 +212,7 @@ extension StorageFailure {
             switch error.code {
             case .full: .full
             case .syncFailed, .closed: .ended("\(error)")
-            case .tooLarge, .locked, .unwritable, .foreign, .damaged, .failed: .failed("\(error)")
+            case .tooLarge, .locked, .unwritable, .foreign, .damaged, .expired, .failed: .failed("\(error)")
             }
     }
 }

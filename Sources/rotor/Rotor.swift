@@ -17,7 +17,8 @@ struct Rotor: AsyncParsableCommand {
               rotor status                   show a node, its members, its stores
 
             Exit codes: 0 done, 1 not found, 2 refused, 3 unavailable, 4 outcome unknown (the write may have \
-            happened), 64 the command line is wrong. Messages go to standard error, data to standard output.
+            happened), 64 the command line is wrong, 70 an error that nobody foresaw, 74 a file or standard output \
+            failed. Messages go to standard error, data to standard output.
             """,
         version: RotorVersion.text,
         subcommands: [
@@ -35,11 +36,18 @@ struct Rotor: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let failure as CommandFailure {
+        } catch {
+            guard let failure = failure(for: error) else { exit(withError: error) }
             if !failure.message.isEmpty { StandardStreams.complain(failure.message) }
             Glibc.exit(failure.status.rawValue)
-        } catch {
-            exit(withError: error)
         }
+    }
+
+    /// Nil for what the argument parser knows to say and to end with: help, and mistakes in the command line.
+    static func failure(for error: any Error) -> CommandFailure? {
+        if let failure = error as? CommandFailure { return failure }
+        // Its code for what it does not know is 1, which means "not found" here.
+        guard exitCode(for: error) == .failure else { return nil }
+        return CommandFailure(.unforeseen, "unforeseen error: \(error)")
     }
 }

@@ -2,31 +2,89 @@ import Engines
 import Glibc
 import NIOCore
 
-// A child for the kill test: `engine-torture ENGINE FOLDER synced|unsynced` writes numbered batches as fast as it can
-// and prints each number once its commit has returned. It goes on until it is killed.
+// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]` writes
+// numbered batches as fast as it can and prints each number once its commit has returned. It goes on until it is
+// killed.
+//
+// With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch, which
+// it must do with `full`, and can still be read. Then it prints `full` and gives the space back and goes on; with
+// `stay` it waits for its end instead, with `close` it closes the store first. With `grow` the store only grows, beside
+// a cache that is too small for it, and what ends it is the store's own file: it gives the space back, commits once
+// more, prints `full` and waits for its end.
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let kind = EngineKind(rawValue: arguments[1]),
+guard (4...6).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
     ["synced", "unsynced"].contains(arguments[3])
 else {
-    report("usage: engine-torture ENGINE FOLDER synced|unsynced\n", to: STDERR_FILENO)
+    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]\n", to: STDERR_FILENO)
     exit(64)
 }
+let durability = arguments[3] == "synced" ? Durability.synced : .unsynced
 
 do {
-    let engine = try EngineFactory.open(kind, at: arguments[2])
-    var number = try TortureBatch.newest(in: engine)
-    while true {
-        number += 1
-        try engine.commit(TortureBatch.batch(number), durability: arguments[3] == "synced" ? .synced : .unsynced)
-        report("\(number)\n", to: STDOUT_FILENO)
+    var options = EngineOptions()
+    if arguments.last == "grow" { options.cacheBytes = 4 << 20 }
+    let engine = try EngineFactory.open(kind, at: arguments[2], options: options)
+    if arguments.count > 4, let bytes = rlim_t(arguments[4]) {
+        limitFiles(to: bytes)
+        if arguments.last == "grow" { try grow(engine) }
+        guard try writeUntilRefused(engine).code == .full else { exit(6) }
+        _ = try TortureBatch.check(engine, acknowledged: 0)
+        if arguments.last == "close" { try engine.close() }
+        report("full\n", to: STDOUT_FILENO)
+        while arguments.count == 6 { pause() }
+        limitFiles(to: rlim_t.max)
     }
+    throw try writeUntilRefused(engine)
 } catch {
     report("engine-torture: \(error)\n", to: STDERR_FILENO)
     exit(2)
 }
 
+/// Goes on from the newest batch there is, which must be whole. Gives back why a commit failed.
+func writeUntilRefused(_ engine: any LocalPersistenceEngine) throws -> EngineError {
+    var number = try TortureBatch.check(engine, acknowledged: 0)
+    while true {
+        number += 1
+        do {
+            try engine.commit(TortureBatch.batch(number), durability: durability)
+        } catch {
+            report("refused: \(error)\n", to: STDERR_FILENO)
+            return error
+        }
+        report("\(number)\n", to: STDOUT_FILENO)
+    }
+}
+
+func grow(_ engine: any LocalPersistenceEngine) throws -> Never {
+    var number = 0
+    do throws(EngineError) {
+        while true {
+            try engine.commit(Ballast.batch(number + 1), durability: durability)
+            number += 1
+        }
+    } catch {
+        report("refused: \(error)\n", to: STDERR_FILENO)
+        guard error.code == .full else { exit(6) }
+    }
+    limitFiles(to: rlim_t.max)
+    try Ballast.check(engine, acknowledged: number)
+    number += 1
+    try engine.commit(Ballast.batch(number), durability: durability)
+    report("\(number)\nfull\n", to: STDOUT_FILENO)
+    while true { pause() }
+}
+
 /// Unbuffered, in one call, so that a line is there whole or not at all.
 func report(_ line: String, to descriptor: Int32) {
     guard write(descriptor, line, line.utf8.count) == line.utf8.count else { exit(3) }
+}
+
+/// The soft limit only, so that it can be raised again. Writes beyond it fail with EFBIG, or are cut short.
+func limitFiles(to bytes: rlim_t) {
+    signal(SIGXFSZ, SIG_IGN)
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(1), &limit) == 0 else { exit(5) }
+    limit.rlim_cur = min(bytes, limit.rlim_max)
+    guard setrlimit(__rlimit_resource_t(1), &limit) == 0 else { exit(5) }
 }

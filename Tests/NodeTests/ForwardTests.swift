@@ -96,6 +96,24 @@ import Versions
         #expect(node.statistics.repeatedForwards == 3)
     }
 
+    @Test("a node that is about to stop mints no more for others, and says so: the next holder is asked")
+    func draining() throws {
+        let node = try NodeHarness()
+        let key = try node.ownKey()
+        #expect(forward(to: node, sequence: 1, request: put(key)).storage.count == 1)
+        node.drainRequests()
+        let effects = forward(to: node, sequence: 2, request: put(key))
+        #expect(effects.storage.isEmpty)
+        guard effects.sent.count == 1, case .forwarded(let answer) = effects.sent[0].message,
+            case .failed(.notReady) = answer.reply
+        else {
+            Issue.record("\(effects.sent)")
+            return
+        }
+        #expect(node.requestsInFlight == 1, "what was taken before goes on")
+        #expect(node.request(put(key)).storage.count == 1, "and its own clients are served to the end")
+    }
+
     @Test("a forward meant for an earlier start of the receiver is refused: it may have been minted then")
     func earlierStart() throws {
         let node = try NodeHarness()

@@ -79,6 +79,10 @@ final class NodeHarness {
 
     var now: Time { Self.time(milliseconds) }
 
+    func drainRequests() {
+        machine.drain()
+    }
+
     @discardableResult
     func handle(_ event: Event) -> Effects {
         machine.handle(event, at: now, into: &queue)

@@ -6,15 +6,17 @@ import Synchronization
 /// Berkeley DB 5.3: a btree in a transactional environment (Dynamo §5 names it first).
 ///
 /// - Writes are logged. A commit is visible when its log records are written: a crash of the process loses nothing, one
-///   of the machine the newest. `synced` then syncs the log. Changed pages follow at checkpoints, on a thread of their
-///   own, and never before their log records. Opening recovers from the log.
-/// - Scans go through snapshots of page versions, take no locks and wait for nobody (see ``BerkeleyVersions``). A read
-///   beside a small batch may wait while that changes the page it wants, in memory; never for a sync.
+///   of the machine the newest. `synced` then syncs the log; a checkpoint does within about a minute anyway. Changed
+///   pages follow at checkpoints, on a thread of their own, never before their log records. Opening recovers from the
+///   log.
+/// - Readers lock the page they read, so they wait while a batch that changes this very page is carried out, in
+///   memory; never for a sync. Batches that take long, as with the largest values or long ranges, are felt that way.
+/// - A scan has its snapshot from what ``BerkeleySnapshots`` keeps of changes ahead of it, up to a bound.
 /// - Every page has a checksum. The log holds changes, not whole pages: a page that a crash of the machine tore in
 ///   the middle of its 16 KiB is found (`damaged`), not mended.
 public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable {
-    // Unchecked: `writer`, `loggedBytes` and `isClosed` belong to the one thread that commits, syncs and closes; the
-    // rest is constant or atomic.
+    // Unchecked: `writer`, `bytesSinceCheckpoint` and `isClosed` belong to the one thread that commits, syncs and
+    // closes; the rest is constant or atomic.
 
     public let kind = EngineKind.bdb
 
@@ -35,25 +37,35 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     private static let maximumReaders = 64
     /// Recovery repeats at most what was written since the last checkpoint but one.
     private static let checkpointBytes = 64 << 20
-    private static let checkpointSeconds = 60
+    private static let checkpointMinutes = 1
+    private static let checkpointCheckSeconds = 15
 
     /// Opens the store in a folder that is locked for it, and recovers it if it was not closed.
     ///
     /// Errors: `damaged`, `foreign` (another version's files), `unwritable`, `full`, `failed`.
     init(folder: EngineFolder, options: EngineOptions) throws(EngineError) {
-        let store = try BerkeleyStore(
-            path: folder.dataPath, isNew: folder.isNew, readers: Self.maximumReaders, options: options)
+        let store: BerkeleyStore
+        do throws(EngineError) {
+            store = try BerkeleyStore(path: folder.dataPath, isNew: folder.isNew, options: options)
+        } catch {
+            var error = error
+            // What recovery cannot mend is damage, unless it lacks the space to.
+            if error.number == Int(DB_RUNRECOVERY) {
+                error.code = BerkeleyFailure.tellOfLimit(error.detail) ? .full : .damaged
+            }
+            throw error
+        }
         let health = health
         self.folder = folder
         self.store = store
         readers = ReaderPool(capacity: Self.maximumReaders) { BerkeleyReader(store: store) }
-        writer = try BerkeleyWriter(store: store, readers: readers)
+        writer = try BerkeleyWriter(store: store)
         entryCount = Atomic(writer.entryCount)
         // Recovery and creation are on disk before anything is built on them.
-        try store.environment.checkpoint(force: true, operation: "open \(folder.path)")
-        checkpoints = try CheckpointThread(
-            every: Self.checkpointSeconds, operation: "open \(folder.path)",
-            work: { Self.checkpoint(store, health) })
+        try store.environment.checkpoint(operation: "open \(folder.path)")
+        checkpoints = CheckpointThread(name: "bdb-checkpoint", every: Self.checkpointCheckSeconds) {
+            Self.checkpoint(store, health)
+        }
     }
 
     deinit {
@@ -81,8 +93,9 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         try requireOpen("commit")
         try batch.checkLimits()
         let bytes = batch.byteCount
+        let deletedByRanges: Int
         do throws(BerkeleyWriter.Refusal) {
-            try writer.commit(batch, bytes: bytes)
+            deletedByRanges = try writer.commit(batch)
         } catch {
             throw refusal(error)
         }
@@ -90,7 +103,8 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         if durability == .synced { try flushLog("commit") }
         commitCount.add(1, ordering: .relaxed)
         bytesSinceCheckpoint += bytes
-        if bytesSinceCheckpoint >= Self.checkpointBytes {
+        // The log has what was deleted, too, and the library knows how much that is.
+        if bytesSinceCheckpoint >= Self.checkpointBytes || deletedByRanges > 0 {
             bytesSinceCheckpoint = 0
             checkpoints.request()
         }
@@ -115,9 +129,21 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         checkpoints.stop()
         readers.close()
         defer { folder.release() }
-        // A store that can't be trusted is left as it is: its log decides at the next open.
-        if health.isSound { try store.environment.checkpoint(force: true, operation: "close \(folder.path)") }
-        try store.close()
+        var first: EngineError?
+        do throws(EngineError) {
+            // A store that can't be trusted is left as it is: its log decides at the next open.
+            try health.requireSound("close")
+            try store.environment.checkpoint(operation: "close \(folder.path)")
+        } catch {
+            first = error
+        }
+        // Without space the pages stay as they are, and the log has everything. What it could not take is of batches
+        // that were refused: what was acknowledged is in its files.
+        if first?.code == .full {
+            do throws(EngineError) { try store.environment.syncLogFiles() } catch { first = error }
+        }
+        do throws(EngineError) { try store.close() } catch { first = first ?? error }
+        if let first, first.code != .full { throw first }
     }
 
     private func flushLog(_ operation: StaticString) throws(EngineError) {
@@ -140,16 +166,13 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
 
     private func refusal(_ refusal: BerkeleyWriter.Refusal) -> EngineError {
         switch refusal {
-        case .impossible(let error):
-            return error
-        case .undone(let failure):
-            let error = failure.engineError("commit", store.environment.messages)
-            // DB_RUNRECOVERY: the environment has stopped for good.
-            if failure.number == DB_RUNRECOVERY { health.condemn(error) }
-            return error
-        case .unknown(let failure) where failure.number == ENOSPC || failure.number == EDQUOT:
+        case .undone(let failure) where !failure.isEnd:
             return failure.engineError("commit", store.environment.messages)
-        case .unknown(let failure):
+        // A commit record is the last of its write: one that was cut short for want of space is none, and the library
+        // has taken it back (a failed sync, for whatever reason, has another number).
+        case .unknown(let failure) where failure.isFull:
+            return failure.engineError("commit", store.environment.messages)
+        case .undone(let failure), .unknown(let failure):
             return condemn(failure, "commit")
         }
     }
@@ -164,10 +187,11 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
     private static func checkpoint(_ store: BerkeleyStore, _ health: EngineHealth) {
         guard health.isSound else { return }
         do throws(EngineError) {
-            try store.environment.checkpoint(force: false, operation: "checkpoint \(store.environment.path)")
+            try store.environment.checkpoint(
+                afterBytes: checkpointBytes, afterMinutes: checkpointMinutes,
+                operation: "checkpoint \(store.environment.path)")
         } catch {
-            // Without space the log keeps what the pages lack, and the next one tries again. Anything else may be a
-            // failed sync, after which a second one proves nothing.
+            // Without space the log keeps what the pages lack, and the next one tries again.
             guard error.code != .full else { return }
             var verdict = error
             verdict.code = .syncFailed

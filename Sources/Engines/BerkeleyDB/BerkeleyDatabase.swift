@@ -9,26 +9,9 @@ final class BerkeleyDatabase: @unchecked Sendable {
     private let name: String
     private var handle: UnsafeMutablePointer<DB>?
 
-    enum Access {
-        case reading
-        case writing
-        /// Beside it others can read the pages as they were.
-        case writingVersions
-        case creating
-
-        fileprivate var flags: Int32 {
-            switch self {
-            // DB_NOMMAP: all reads go through the cache, where the writer's pages are.
-            case .reading: DB_RDONLY | DB_NOMMAP
-            case .writing: 0
-            case .writingVersions: DB_MULTIVERSION
-            case .creating: DB_CREATE
-            }
-        }
-    }
-
+    /// - Parameter isNew: Makes the file; otherwise a missing one is an error.
     init(
-        _ environment: BerkeleyEnvironment, name: String, access: Access, maximumBytes: Int? = nil
+        _ environment: BerkeleyEnvironment, name: String, isNew: Bool, maximumBytes: Int? = nil
     ) throws(EngineError) {
         self.environment = environment
         self.name = name
@@ -47,7 +30,7 @@ final class BerkeleyDatabase: @unchecked Sendable {
                 bdb_set_maxsize(created, UInt32(clamping: maximumBytes >> 30), UInt32(maximumBytes & (1 << 30 - 1))),
                 "DB_MPOOLFILE->set_maxsize", operation)
         }
-        let flags = UInt32(DB_AUTO_COMMIT | DB_THREAD | access.flags)
+        let flags = UInt32(DB_AUTO_COMMIT | DB_THREAD | (isNew ? DB_CREATE : 0))
         let code = bdb_open(created, nil, name, flags, 0o644)
         if code == EINVAL {
             // What DB->open says of a file that is no btree of these settings.
@@ -77,18 +60,16 @@ final class BerkeleyDatabase: @unchecked Sendable {
 /// The two files of a store: what is stored, and how many keys that is.
 final class BerkeleyStore: Sendable {
     let environment: BerkeleyEnvironment
-    let versions: BerkeleyVersions
-    /// To read from.
     let entries: BerkeleyDatabase
     let counters: BerkeleyDatabase
+    let snapshots: BerkeleySnapshots
 
-    static let entriesFile = "entries.db"
-
-    init(path: String, isNew: Bool, readers: Int, options: EngineOptions) throws(EngineError) {
-        environment = try BerkeleyEnvironment(path: path, cacheBytes: options.cacheBytes, readers: readers)
-        versions = try BerkeleyVersions(environment, isNew: isNew, maximumBytes: options.maximumBytes)
-        entries = try BerkeleyDatabase(environment, name: Self.entriesFile, access: .reading)
-        counters = try BerkeleyDatabase(environment, name: "counters.db", access: isNew ? .creating : .writing)
+    init(path: String, isNew: Bool, options: EngineOptions) throws(EngineError) {
+        environment = try BerkeleyEnvironment(path: path, cacheBytes: options.cacheBytes)
+        entries = try BerkeleyDatabase(
+            environment, name: "entries.db", isNew: isNew, maximumBytes: options.maximumBytes)
+        counters = try BerkeleyDatabase(environment, name: "counters.db", isNew: isNew)
+        snapshots = BerkeleySnapshots(maximumBytes: max(options.cacheBytes, 64 << 20))
     }
 
     /// The number of keys as of the last commit.
@@ -104,11 +85,13 @@ final class BerkeleyStore: Sendable {
         return Int(UInt64(littleEndian: count))
     }
 
+    /// Closes all of it, and tells of the first that failed.
     func close() throws(EngineError) {
-        try versions.close()
-        try entries.close()
-        try counters.close()
-        try environment.close()
+        var first: EngineError?
+        for closing in [entries.close, counters.close, environment.close] as [() throws(EngineError) -> Void] {
+            do throws(EngineError) { try closing() } catch { first = first ?? error }
+        }
+        if let first { throw first }
     }
 }
 

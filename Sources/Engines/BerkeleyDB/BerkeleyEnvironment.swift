@@ -14,9 +14,10 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     let path: String
     private var handle: UnsafeMutablePointer<DB_ENV>?
 
-    init(path: String, cacheBytes: Int, readers: Int) throws(EngineError) {
+    init(path: String, cacheBytes: Int) throws(EngineError) {
         self.path = path
         let operation = "open \(path)"
+        try check(Self.ownSync, "db_env_set_func_fsync", operation)
         var created: UnsafeMutablePointer<DB_ENV>?
         let code = db_env_create(&created, 0)
         guard code == 0, let created else {
@@ -28,7 +29,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
             guard let context = environment.flatMap(bdb_env_message_context), let text else { return }
             Unmanaged<BerkeleyMessages>.fromOpaque(context).takeUnretainedValue().add(String(cString: text))
         }
-        try configure(created, cacheBytes: cacheBytes, readers: readers, operation: operation)
+        try configure(created, cacheBytes: cacheBytes, operation: operation)
         let flags =
             DB_CREATE | DB_INIT_MPOOL | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_LOCK | DB_PRIVATE | DB_THREAD | DB_RECOVER
         try check(bdb_env_open(created, path, UInt32(flags), 0o644), "DB_ENV->open", operation)
@@ -44,14 +45,31 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         return handle
     }
 
+    /// Set before the first environment of the process.
+    private static let ownSync = bdb_use_own_sync()
+
     func check(_ code: Int32, _ call: StaticString, _ operation: @autoclosure () -> String) throws(EngineError) {
         guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }
     }
 
-    /// Writes changed pages and lets logs go that recovery no longer needs. Does nothing where nothing was logged.
-    func checkpoint(force: Bool, operation: String) throws(EngineError) {
-        let code = bdb_env_txn_checkpoint(pointer, 0, 0, force ? UInt32(DB_FORCE) : 0)
+    /// Writes changed pages and lets logs go that recovery no longer needs.
+    func checkpoint(operation: String) throws(EngineError) {
+        let code = bdb_env_txn_checkpoint(pointer, 0, 0, UInt32(DB_FORCE))
         try check(code, "DB_ENV->txn_checkpoint", operation)
+    }
+
+    /// The same where so much was logged since the last one, or anything at all and the time has passed.
+    func checkpoint(afterBytes bytes: Int, afterMinutes minutes: Int, operation: String) throws(EngineError) {
+        let code = bdb_env_txn_checkpoint(pointer, UInt32(bytes >> 10), UInt32(minutes), 0)
+        try check(code, "DB_ENV->txn_checkpoint", operation)
+    }
+
+    /// Where the library cannot, since its buffer holds records that the files have no space for.
+    func syncLogFiles() throws(EngineError) {
+        let operation = "sync the log of \(path)"
+        for name in try FileCalls.names(in: path, operation: operation) where name.hasPrefix("log.") {
+            try FileCalls.sync("\(path)/\(name)", operation: operation)
+        }
     }
 
     func close() throws(EngineError) {
@@ -63,7 +81,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     }
 
     private func configure(
-        _ handle: UnsafeMutablePointer<DB_ENV>, cacheBytes: Int, readers: Int, operation: String
+        _ handle: UnsafeMutablePointer<DB_ENV>, cacheBytes: Int, operation: String
     ) throws(EngineError) {
         let gigabytes = UInt32(clamping: cacheBytes >> 30)
         let rest = UInt32(clamping: cacheBytes & (1 << 30 - 1))
@@ -81,10 +99,6 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         try check(bdb_env_set_lg_bsize(handle, 2 << 20), "DB_ENV->set_lg_bsize", operation)
         try check(bdb_env_set_lg_max(handle, 32 << 20), "DB_ENV->set_lg_max", operation)
         try check(bdb_env_log_set_config(handle, UInt32(DB_LOG_AUTO_REMOVE), 1), "DB_ENV->log_set_config", operation)
-        // "Transactions that update multiversion databases are not freed until the last page version that the
-        // transaction created is flushed from cache."
-        let transactions = cacheBytes / Self.pageBytes * 2 + 4096 + readers
-        try check(bdb_env_set_tx_max(handle, UInt32(clamping: transactions)), "DB_ENV->set_tx_max", operation)
     }
 }
 

@@ -5,16 +5,9 @@ struct BerkeleyTransaction: ~Copyable {
     private let transaction: UnsafeMutablePointer<DB_TXN>
     let cursor: UnsafeMutablePointer<DBC>
 
-    enum Purpose {
-        /// Sees the store as it was at the first read, takes no locks and waits for nobody.
-        case snapshot
-        case writing
-    }
-
-    init(_ entries: BerkeleyDatabase, for purpose: Purpose) throws(BerkeleyFailure) {
-        let flags = purpose == .snapshot ? UInt32(DB_TXN_SNAPSHOT) : 0
+    init(_ entries: BerkeleyDatabase) throws(BerkeleyFailure) {
         var begun: UnsafeMutablePointer<DB_TXN>?
-        let code = bdb_env_txn_begin(entries.environment.pointer, &begun, flags)
+        let code = bdb_env_txn_begin(entries.environment.pointer, &begun, 0)
         guard code == 0, let begun else { throw BerkeleyFailure(number: code, call: "DB_ENV->txn_begin") }
         var opened: UnsafeMutablePointer<DBC>?
         let cursorCode = bdb_cursor_open(entries.pointer, begun, &opened, 0)

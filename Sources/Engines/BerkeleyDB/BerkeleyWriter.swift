@@ -5,8 +5,6 @@ import NIOCore
 final class BerkeleyWriter {
     /// Why a batch was not committed.
     enum Refusal: Error {
-        /// It was not begun.
-        case impossible(EngineError)
         /// Nothing of it is there, and the next batch may succeed.
         case undone(BerkeleyFailure)
         /// The commit itself failed: what is on disk is not known.
@@ -14,63 +12,57 @@ final class BerkeleyWriter {
     }
 
     private let store: BerkeleyStore
-    private let readers: ReaderPool<BerkeleyReader>
+    /// During a commit: the scans that must be told of what it changes.
+    private var snapshots: [BerkeleySnapshot] = []
+    private var imageRoom = ReadingRoom(count: 64 << 10)
     /// Keys stored, as of the last commit.
     private(set) var entryCount: Int
 
-    /// From here on a batch takes long enough to keep readers from its pages, were there no older versions of them.
-    private static let manyOperations = 256
-    private static let manyBytes = 1 << 20
-
-    init(store: BerkeleyStore, readers: ReaderPool<BerkeleyReader>) throws(EngineError) {
+    init(store: BerkeleyStore) throws(EngineError) {
         self.store = store
-        self.readers = readers
         entryCount = try store.storedEntryCount()
     }
 
-    /// Returns when the batch is visible and its log records are written, not synced.
-    func commit(_ batch: WriteBatch, bytes: Int) throws(Refusal) {
-        let withVersions =
-            bytes >= Self.manyBytes || batch.operations.count >= Self.manyOperations
-            || batch.operations.contains { if case .deleteRange = $0 { true } else { false } }
-        let entries: BerkeleyDatabase
-        do throws(EngineError) {
-            entries = try store.versions.writeBegins(withVersions: withVersions)
-        } catch {
-            throw .impossible(error)
+    /// Returns when the batch is visible and its log records are written, not synced. Gives back how many entries its
+    /// ranges deleted.
+    func commit(_ batch: WriteBatch) throws(Refusal) -> Int {
+        snapshots = store.snapshots.writeBegins()
+        defer {
+            snapshots = []
+            store.snapshots.writeEnds()
         }
-        defer { store.versions.writeEnds(withVersions: withVersions) }
         var attempts = 0
         while true {
             do throws(Refusal) {
-                return try commitOnce(batch, to: entries)
-            } catch .undone(let failure) where failure.isConflict && attempts < BerkeleyFailure.maximumAttempts {
-                attempts += 1
+                return try commitOnce(batch)
+            } catch {
+                guard case .undone(let failure) = error, failure.mayRetry(&attempts) else { throw error }
             }
         }
     }
 
-    private func commitOnce(_ batch: WriteBatch, to entries: BerkeleyDatabase) throws(Refusal) {
+    private func commitOnce(_ batch: WriteBatch) throws(Refusal) -> Int {
         var count = entryCount
+        var deletedByRanges = 0
         var isCommitting = false
         do throws(BerkeleyFailure) {
-            let transaction = try BerkeleyTransaction(entries, for: .writing)
-            try carryOut(batch, with: transaction.cursor, count: &count)
+            let transaction = try BerkeleyTransaction(store.entries)
+            deletedByRanges = try carryOut(batch, with: transaction.cursor, count: &count)
             if count != entryCount { try transaction.put(count, into: store.counters) }
             isCommitting = true
-            readers.commitBegins()
-            defer { readers.commitEnds() }
             // Written, not synced: the locks on its pages go before the sync, so that no reader waits for that.
             try transaction.commit(flags: UInt32(DB_TXN_WRITE_NOSYNC))
         } catch {
             throw isCommitting && !error.isConflict ? .unknown(error) : .undone(error)
         }
         entryCount = count
+        return deletedByRanges
     }
 
     private func carryOut(
         _ batch: WriteBatch, with cursor: UnsafeMutablePointer<DBC>, count: inout Int
-    ) throws(BerkeleyFailure) {
+    ) throws(BerkeleyFailure) -> Int {
+        var deletedByRanges = 0
         for operation in batch.operations {
             switch operation {
             case .put(let key, let value):
@@ -78,9 +70,11 @@ final class BerkeleyWriter {
             case .delete(let key):
                 if try delete(key, with: cursor) { count -= 1 }
             case .deleteRange(let range):
-                count -= try delete(range, with: cursor)
+                deletedByRanges += try delete(range, with: cursor)
             }
         }
+        count -= deletedByRanges
+        return deletedByRanges
     }
 
     /// True where the key is new.
@@ -120,6 +114,7 @@ final class BerkeleyWriter {
         var step = UInt32(DB_SET_RANGE | DB_RMW)
         var deleted = 0
         while true {
+            // Without its value.
             var data = DBT(empty: UInt32(DB_DBT_PARTIAL | DB_DBT_USERMEM))
             let code = bdb_cursor_get(cursor, &key, &data, step)
             if code == DB_NOTFOUND { return deleted }
@@ -128,13 +123,14 @@ final class BerkeleyWriter {
             if let upperBound = range.upperBound, upperBound.withBytes({ KeyOrder.compare(found, $0) >= 0 }) {
                 return deleted
             }
+            if !snapshots.isEmpty { try keepImage(of: found, isThere: true, with: cursor) }
             try BerkeleyFailure.check(bdb_cursor_del(cursor), "DBcursor->del")
             deleted += 1
             step = UInt32(DB_NEXT | DB_RMW)
         }
     }
 
-    /// Moves the cursor to the key, without fetching its value.
+    /// Moves the cursor to the key, which is about to be changed; false where it is not there.
     private func find(
         _ key: UnsafeRawBufferPointer, with cursor: UnsafeMutablePointer<DBC>
     ) throws(BerkeleyFailure) -> Bool {
@@ -142,8 +138,33 @@ final class BerkeleyWriter {
         var data = DBT(empty: UInt32(DB_DBT_PARTIAL | DB_DBT_USERMEM))
         // DB_RMW: a write lock at once, instead of a read lock that two could wish to turn into one.
         let code = bdb_cursor_get(cursor, &wanted, &data, UInt32(DB_SET | DB_RMW))
-        if code == DB_NOTFOUND { return false }
-        try BerkeleyFailure.check(code, "DBcursor->get")
-        return true
+        if code != DB_NOTFOUND { try BerkeleyFailure.check(code, "DBcursor->get") }
+        if !snapshots.isEmpty { try keepImage(of: key, isThere: code == 0, with: cursor) }
+        return code == 0
+    }
+
+    /// Tells the scans that have not come to the key what is there. The cursor stands on it, if it is there.
+    private func keepImage(
+        of key: UnsafeRawBufferPointer, isThere: Bool, with cursor: UnsafeMutablePointer<DBC>
+    ) throws(BerkeleyFailure) {
+        let concerned = snapshots.filter { $0.needs(key) }
+        guard !concerned.isEmpty else { return }
+        guard isThere else {
+            for snapshot in concerned { snapshot.keep(nil, for: key) }
+            return
+        }
+        while true {
+            var present = DBT(empty: UInt32(DB_DBT_PARTIAL | DB_DBT_USERMEM))
+            var data = DBT(filling: imageRoom.bytes)
+            let code = bdb_cursor_get(cursor, &present, &data, UInt32(DB_CURRENT | DB_RMW))
+            if code == DB_BUFFER_SMALL {
+                imageRoom = ReadingRoom(count: Int(data.size))
+                continue
+            }
+            try BerkeleyFailure.check(code, "DBcursor->get")
+            let value = UnsafeRawBufferPointer(rebasing: imageRoom.bytes[..<Int(data.size)])
+            for snapshot in concerned { snapshot.keep(value, for: key) }
+            return
+        }
     }
 }

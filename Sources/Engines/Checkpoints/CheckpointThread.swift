@@ -1,37 +1,22 @@
-import Glibc
-
 /// Runs an engine's checkpoints beside its writer: on request, and after a time at the latest.
+///
+/// The thread keeps this object; only ``stop()`` ends it.
 final class CheckpointThread: @unchecked Sendable {
-    // Unchecked: the mutable fields are used under `monitor`; `thread` is written before init returns.
+    // Unchecked: the mutable fields are used under `monitor`; `thread` is set before init returns.
 
     private let monitor = Monitor()
     private let seconds: Int
     private let work: @Sendable () -> Void
-    private var thread = pthread_t()
+    private var thread: BlockingThread?
     private var isRequested = false
     private var isRunning = false
     private var isStopping = false
-    private var isJoined = false
 
     /// Calls `work` on a thread of its own after each ``request()``, and when `seconds` have passed without one.
-    init(every seconds: Int, operation: String, work: @escaping @Sendable () -> Void) throws(EngineError) {
+    init(name: String, every seconds: Int, work: @escaping @Sendable () -> Void) {
         self.seconds = seconds
         self.work = work
-        let context = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<CheckpointThread>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard code == 0 else {
-            context.release()
-            isJoined = true
-            throw EngineError(
-                .failed, operation: operation, call: "pthread_create", number: Int(code),
-                detail: "no thread for the checkpoints: \(String(cString: strerror(code)))")
-        }
+        thread = BlockingThread(name: name) { self.run() }
     }
 
     /// Returns at once. Requests that come before the next run are one.
@@ -51,13 +36,13 @@ final class CheckpointThread: @unchecked Sendable {
 
     /// Waits for a run that is going on and ends the thread. A second call does nothing.
     func stop() {
-        let mustJoin = monitor.withLock {
+        let running = monitor.withLock {
             isStopping = true
             monitor.wakeAll()
-            defer { isJoined = true }
-            return !isJoined
+            defer { thread = nil }
+            return thread
         }
-        if mustJoin { pthread_join(thread, nil) }
+        running?.join()
     }
 
     private func run() {

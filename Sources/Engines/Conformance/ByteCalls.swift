@@ -10,6 +10,11 @@ extension Bytes {
         return order == 0 ? count < other.count : order < 0
     }
 
+    /// As `==`, which is slow for megabytes in a build that is not optimized.
+    func isSame(as other: UnsafeRawBufferPointer) -> Bool {
+        count == other.count && withUnsafeBytes { KeyOrder.compare($0, other) == 0 }
+    }
+
     func isIn(_ lower: Bytes, _ upper: Bytes?) -> Bool {
         !isBelow(lower) && (upper.map(isBelow) ?? true)
     }
@@ -26,6 +31,12 @@ extension LocalPersistenceEngine {
         }
         try expect(calls == 1, "read of \(brief(key)) called its body \(calls) times")
         return result
+    }
+
+    func holds(_ value: Bytes, under key: Bytes) throws -> Bool {
+        var isSame = false
+        try read(ByteBuffer(bytes: key)) { bytes in isSame = bytes.map(value.isSame) ?? false }
+        return isSame
     }
 
     func put(_ value: Bytes, for key: Bytes, _ durability: Durability = .unsynced) throws {
@@ -67,6 +78,10 @@ extension LocalPersistenceEngine {
 struct Entry: Equatable, CustomStringConvertible {
     var key: Bytes
     var value: Bytes
+
+    static func == (left: Entry, right: Entry) -> Bool {
+        right.key.withUnsafeBytes(left.key.isSame) && right.value.withUnsafeBytes(left.value.isSame)
+    }
 
     var description: String { "\(brief(key)) = \(brief(value))" }
 }

@@ -53,25 +53,36 @@ extension EngineConformance {
                 let bytes = try engine.statistics().diskBytes
                 try expect(bytes > 1 << 30, "\(blocks) MiB take \(bytes) bytes")
             }
-            let before = try fixture.withEngine { engine in
+            try fixture.withEngine { engine in
+                let entries = try engine.statistics().entries
+                try expect(entries == blocks, "\(entries) of \(blocks) blocks when opened again")
+                for number in stride(from: 0, to: blocks, by: 37) { try expectBlock(number, in: engine) }
+            }
+        },
+        ConformanceCheck("what deletes free serves again", needsFiles: true) { fixture in
+            let rounds = 8
+            let perRound = 48
+            try fixture.withEngine { engine in
+                for _ in 0..<rounds {
+                    try engine.write(.synced) { $0.deleteRange([], nil) }
+                    for start in stride(from: 0, to: perRound, by: 16) {
+                        try putBlocks(start..<(start + 16), in: engine, .unsynced)
+                    }
+                    try engine.sync()
+                }
+            }
+            // A log may hold deleted blocks for a while, but not for ever.
+            try fixture.withEngine { engine in
+                try putBlocks(perRound..<(perRound + 2), in: engine, .synced)
                 let statistics = try engine.statistics()
                 try expect(
-                    statistics.entries == blocks, "\(statistics.entries) of \(blocks) blocks when opened again")
-                for number in stride(from: 0, to: blocks, by: 37) { try expectBlock(number, in: engine) }
-                for _ in 0..<2 {
-                    try engine.write(.synced) { $0.deleteRange([], nil) }
-                    try putBlocks(0..<64, in: engine, .synced)
-                }
-                return statistics.diskBytes
-            }
-            // What was freed serves again. A log may hold the deleted blocks for a while, but not for ever.
-            try fixture.withEngine { engine in
-                try putBlocks(64..<80, in: engine, .synced)
-                try engine.sync()
-                let after = try engine.statistics()
-                try expect(after.entries == 80, "\(after.entries) entries after the deletes, expected 80")
+                    statistics.entries == perRound + 2,
+                    "\(statistics.entries) entries after the deletes, expected \(perRound + 2)")
+                let limit = (rounds - 4) * perRound << 20
                 try expect(
-                    after.diskBytes < before + (256 << 20), "from \(before) to \(after.diskBytes) bytes by deleting")
+                    statistics.diskBytes < limit,
+                    "\(rounds) times \(perRound) MiB in turn take \(statistics.diskBytes) bytes, more than \(limit)")
+                try expectBlock(perRound - 1, in: engine)
             }
         },
     ]
@@ -83,9 +94,11 @@ extension EngineConformance {
         ByteBuffer(integer: UInt32(number))
     }
 
+    private static let emptyBlock = ByteBuffer(repeating: 0x5a, count: 1 << 20)
+
     /// 1 MiB that tells its number in its first and last bytes and every 4 KiB.
     private static func block(_ number: Int) -> ByteBuffer {
-        var block = ByteBuffer(repeating: UInt8(number & 255), count: 1 << 20)
+        var block = emptyBlock
         for offset in stride(from: 0, to: 1 << 20, by: 4096) { block.setInteger(UInt32(number), at: offset) }
         block.setInteger(UInt32(number), at: (1 << 20) - 4)
         return block

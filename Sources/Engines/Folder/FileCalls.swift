@@ -108,6 +108,14 @@ package enum FileCalls {
         guard fsync(descriptor) == 0 else { throw syncFailure(operation, path) }
     }
 
+    /// The whole file, whoever has written it.
+    package static func sync(_ path: String, operation: String) throws(EngineError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(operation, "open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw syncFailure(operation, path) }
+    }
+
     package static func rename(_ old: String, to new: String, operation: String) throws(EngineError) {
         guard Glibc.rename(old, new) == 0 else { throw failure(operation, "rename", old) }
     }

@@ -101,7 +101,8 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
             do throws(EngineError) {
                 try write(batch, handle, durability)
                 break
-            } catch  where error.number == Int(MDB_MAP_FULL) {
+            } catch {
+                guard error.number == Int(MDB_MAP_FULL) else { throw judge(error) }
                 try grow(handle)
             }
         }
@@ -153,7 +154,7 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         readers.commitBegins()
         let code = transaction.commit()
         readers.commitEnds()
-        guard code == MDB_SUCCESS else { throw judge(LMDBFailure.error("commit", "mdb_txn_commit", code)) }
+        try LMDBFailure.check(code, "commit", "mdb_txn_commit")
         let wroteSomething = environment?.information.me_last_txnid == number
         if durability == .unsynced {
             hasUnsynced = hasUnsynced || wroteSomething
@@ -175,17 +176,26 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
         hasUnsynced = false
     }
 
-    /// A failed sync ends the engine: nobody knows any more what is on disk.
-    ///
-    /// Where a commit found no space, LMDB does not tell whether it failed to write its own pages, which nothing refers
-    /// to, or to sync, which an older commit may be waiting for. `witness` tells: each open file is told of a failed
-    /// write back once.
+    /// A failed sync ends the engine: nobody knows any more what is on disk. A commit that could not be written does
+    /// not: its pages are nobody's. LMDB tells neither one from the other nor the full disk, where its write is cut
+    /// short, from a broken one (both EIO); `witness` does, since each open file is told once of a failed write back.
     private func judge(_ error: EngineError) -> EngineError {
-        var error = error
-        if error.code == .full {
-            if fdatasync(witness) == 0 { hasUnsynced = false } else { error.code = .syncFailed }
+        guard error.code != .syncFailed else {
+            health.condemn(error)
+            return error
         }
-        if error.code == .syncFailed { health.condemn(error) }
+        var error = error
+        if [ENOSPC, EDQUOT, EFBIG, EIO].contains(where: { Int($0) == error.number }) {
+            if fdatasync(witness) == 0 {
+                hasUnsynced = false
+                error.code = .full
+                error.detail =
+                    "a write failed or was cut short, the disk is probably full; free space or move the store"
+            } else {
+                error.code = .syncFailed
+                health.condemn(error)
+            }
+        }
         return error
     }
 
@@ -222,7 +232,9 @@ public final class LMDBEngine: LocalPersistenceEngine, @unchecked Sendable {
             try LMDBFailure.check(mdb_stat(transaction, database, &statistics), "statistics", "mdb_stat")
             let about = try LMDBAbout(transaction, database)
             // The record about the database is no entry, and neither is a directory.
-            return .success(statistics.ms_entries - 1 - Int(about.directories))
+            let entries = Int(statistics.ms_entries) - 1 - Int(about.directories)
+            guard entries >= 0 else { throw LMDBAbout.damaged("\(about.directories) directories, more than entries") }
+            return .success(entries)
         } catch {
             return .failure(error)
         }

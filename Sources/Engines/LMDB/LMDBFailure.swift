@@ -9,7 +9,8 @@ enum LMDBFailure {
             switch number {
             case ENOSPC, EDQUOT, EFBIG: (.full, "free space or move the store")
             case MDB_MAP_FULL: (.full, "raise the store's limit of size")
-            case EIO, MDB_PANIC: (.syncFailed, "check the disk, then reopen and verify the store")
+            case MDB_PANIC: (.syncFailed, "check the disk, then reopen and verify the store")
+            case EIO: (.failed, "check the disk")
             case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_INCOMPATIBLE:
                 (.damaged, "refill the store from its replicas or a backup")
             case MDB_VERSION_MISMATCH: (.foreign, "written by another version of LMDB; dump and load it")

@@ -28,7 +28,10 @@ struct LMDBFile {
         var pages = MDB_stat()
         try LMDBFailure.check(mdb_env_stat(environment, &pages), operation, "mdb_env_stat")
         let pageSize = Int(pages.ms_psize)
-        let needed = (information.me_last_pgno + 1) * pageSize
+        let (needed, isBeyond) = (information.me_last_pgno &+ 1).multipliedReportingOverflow(by: pageSize)
+        guard !isBeyond, needed > 0 else {
+            throw damaged("\(path) has page number \(information.me_last_pgno)", operation)
+        }
         let present = try FileCalls.length(of: path, operation: operation) ?? 0
         guard present < needed else { return }
         // With its full length, holes read as zeros, which LMDB tells from pages of its tree.

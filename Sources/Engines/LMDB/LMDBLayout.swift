@@ -124,6 +124,13 @@ struct LMDBAbout {
                     """)
         }
         directories = UInt64(bigEndian: value.bytes.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+        guard directories < 1 << 48 else { throw Self.damaged("\(directories) directories") }
+    }
+
+    static func damaged(_ what: String) -> EngineError {
+        EngineError(
+            .damaged, operation: "read the record about the store",
+            detail: "it says \(what): refill the store from its replicas or a backup")
     }
 
     func put(_ transaction: OpaquePointer, _ database: MDB_dbi) throws(EngineError) {

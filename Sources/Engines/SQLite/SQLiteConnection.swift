@@ -59,8 +59,7 @@ final class SQLiteConnection: @unchecked Sendable {
     /// The first column of the first row, as a number.
     func number(_ sql: String) throws(SQLiteFailure) -> Int {
         let statement = try SQLiteStatement(self, sql)
-        let hasRow = try statement.step()
-        precondition(hasRow, "\(sql) returned no row")
+        guard try statement.step() else { throw SQLiteFailure(SQLITE_CORRUPT, "sqlite3_step", nil) }
         return statement.integer(0)
     }
 

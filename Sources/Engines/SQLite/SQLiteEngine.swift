@@ -30,7 +30,9 @@ public final class SQLiteEngine: LocalPersistenceEngine, @unchecked Sendable {
     /// Opens the store in a folder that is locked for it.
     ///
     /// Errors: `damaged`, `foreign` (another program's database, or a newer version's), `unwritable`, `full`, `failed`.
-    init(folder: EngineFolder, options: EngineOptions) throws(EngineError) {
+    init(
+        folder: EngineFolder, options: EngineOptions, logBounds: SQLiteLog.Bounds = SQLiteLog.Bounds()
+    ) throws(EngineError) {
         let operation = "open \(folder.path)"
         let path = folder.dataPath + "/" + SQLiteSchema.fileName
         guard folder.isNew || FileCalls.exists(path) else {
@@ -41,10 +43,11 @@ public final class SQLiteEngine: LocalPersistenceEngine, @unchecked Sendable {
         let connection = try SQLiteConnection(
             path: path, flags: folder.isNew ? SQLITE_OPEN_CREATE : 0, operation: operation)
         let health = EngineHealth()
+        let gauge = SQLiteLog.Gauge()
         // A reader's cache is of use until the next commit only; the writer's stays.
         let readerCache = options.cacheBytes / 8
         let readers = ReaderPool(capacity: Self.maximumReaders) { () throws(EngineError) in
-            try SQLiteReader(path: path, cacheBytes: readerCache)
+            try SQLiteReader(path: path, cacheBytes: readerCache, gauge: gauge, scanBytes: logBounds.scan)
         }
         do throws(SQLiteFailure) {
             try connection.configure(cacheBytes: options.cacheBytes / 2)
@@ -62,7 +65,8 @@ public final class SQLiteEngine: LocalPersistenceEngine, @unchecked Sendable {
         } catch {
             throw error.engineError(operation)
         }
-        log = try SQLiteLog(path: path, connection, readers: readers, health: health)
+        log = try SQLiteLog(
+            path: path, connection, bounds: logBounds, gauge: gauge, readers: readers, health: health)
         self.folder = folder
         self.readers = readers
         self.health = health

@@ -1,7 +1,8 @@
 import CSQLite
 import Synchronization
 
-/// Keeps the write-ahead log short. Its bound: `hardBytes`, and what is committed while one scan holds it back.
+/// Keeps the write-ahead log short. Its bound: ``Bounds/hard`` and one batch, as long as no scan holds it back; a scan
+/// may for ``Bounds/scan`` more, then it ends with `expired` (see ``SQLiteReader``).
 ///
 /// A thread of its own copies the log's pages to the database (PASSIVE: "without waiting for any database readers or
 /// writers to finish"). The log itself begins again from its start only when all of it is copied and nobody reads it,
@@ -10,6 +11,25 @@ final class SQLiteLog: @unchecked Sendable {
     // Unchecked: `backfiller` is used by `thread` alone, the other mutable fields by the one thread that commits and
     // closes, `wantsRestart` is atomic.
 
+    /// In bytes of log.
+    struct Bounds: Sendable {
+        /// Copying begins here, and goes on each time the log has grown by half of it again.
+        var soft = 32 << 20
+        /// Here the writer waits for the copying.
+        var hard = 128 << 20
+        /// What may be logged while one scan runs.
+        var scan = 1 << 30
+    }
+
+    /// What was logged since the store was opened.
+    final class Gauge: Sendable {
+        private let total = Atomic(0)
+        var bytes: Int { total.load(ordering: .relaxed) }
+        fileprivate func add(_ bytes: Int) { total.add(bytes, ordering: .relaxed) }
+    }
+
+    private let gauge: Gauge
+    private let bounds: Bounds
     private let path: String
     private var connection: SQLiteConnection?
     private let readers: ReaderPool<SQLiteReader>
@@ -17,30 +37,31 @@ final class SQLiteLog: @unchecked Sendable {
     private let backfiller: Backfiller
     private let thread: CheckpointThread
 
-    /// As SQLite told after the last commit.
+    /// The log's length, as SQLite told after the last commit.
     private var bytes = 0
-    private var nextRequest = SQLiteLog.softBytes
-    private var nextWait = SQLiteLog.hardBytes
+    private var nextRequest: Int
+    private var nextWait: Int
 
-    /// Copying begins here, and goes on each time the log has grown by half of it again.
-    static let softBytes = 32 << 20
-    /// Here the writer waits for the copying.
-    static let hardBytes = 128 << 20
     private static let seconds = 60
 
     init(
-        path: String, _ connection: SQLiteConnection, readers: ReaderPool<SQLiteReader>, health: EngineHealth
+        path: String, _ connection: SQLiteConnection, bounds: Bounds, gauge: Gauge,
+        readers: ReaderPool<SQLiteReader>, health: EngineHealth
     ) throws(EngineError) {
         let backfiller = try Backfiller(path: path, health: health)
         self.path = path
         self.connection = connection
+        self.bounds = bounds
+        self.gauge = gauge
+        nextRequest = bounds.soft
+        nextWait = bounds.hard
         self.readers = readers
         self.health = health
         self.backfiller = backfiller
-        thread = try CheckpointThread(every: Self.seconds, operation: "open \(path)") { backfiller.run() }
+        thread = CheckpointThread(name: "sqlite-log", every: Self.seconds) { backfiller.run() }
         do throws(SQLiteFailure) {
             // The file gives its space back when the log begins again.
-            try connection.execute("PRAGMA journal_size_limit = \(Self.hardBytes)")
+            try connection.execute("PRAGMA journal_size_limit = \(bounds.hard)")
         } catch {
             thread.stop()
             throw error.engineError("open \(path)")
@@ -51,8 +72,8 @@ final class SQLiteLog: @unchecked Sendable {
             connection.handle,
             { context, _, _, pages in
                 if let context {
-                    Unmanaged<SQLiteLog>.fromOpaque(context).takeUnretainedValue().bytes =
-                        Int(pages) * SQLiteSchema.pageBytes
+                    let log = Unmanaged<SQLiteLog>.fromOpaque(context).takeUnretainedValue()
+                    log.note(length: Int(pages) * SQLiteSchema.pageBytes)
                 }
                 return SQLITE_OK
             }, context)
@@ -68,13 +89,18 @@ final class SQLiteLog: @unchecked Sendable {
             thread.request()
             thread.waitUntilIdle()
             restart()
-            nextWait = bytes + Self.softBytes
+            nextWait = max(bounds.hard, bytes + bounds.soft)
         } else if backfiller.takeWantsRestart() {
             restart()
         } else if bytes >= nextRequest {
-            nextRequest = bytes + Self.softBytes / 2
+            nextRequest = bytes + bounds.soft / 2
             thread.request()
         }
+    }
+
+    private func note(length: Int) {
+        gauge.add(length >= bytes ? length - bytes : length)
+        bytes = length
     }
 
     func stop() {
@@ -86,14 +112,24 @@ final class SQLiteLog: @unchecked Sendable {
         guard let connection else { return }
         self.connection = nil
         sqlite3_wal_hook(connection.handle, nil, nil)
-        guard health.isSound else {
+        do throws(EngineError) {
+            try health.requireSound("close")
+        } catch {
             backfiller.leaveLogAtClose()
             _ = rotor_sqlite_leave_log_at_close(connection.handle)
-            return
+            throw error
         }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
-        if code != SQLITE_OK {
-            throw SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle).engineError("close \(path)")
+        guard code != SQLITE_OK else { return }
+        let failure = SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle)
+        guard failure.isFull else { throw failure.engineError("close \(path)") }
+        // The database has no space for it: what was committed stays in the log.
+        backfiller.leaveLogAtClose()
+        _ = rotor_sqlite_leave_log_at_close(connection.handle)
+        do throws(SQLiteFailure) {
+            try connection.check(rotor_sqlite_sync_log(connection.handle), "sqlite3_io_methods.xSync")
+        } catch {
+            throw error.engineError("close \(path)")
         }
     }
 
@@ -105,10 +141,10 @@ final class SQLiteLog: @unchecked Sendable {
         defer { readers.commitEnds() }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, "main", SQLITE_CHECKPOINT_RESTART, nil, nil)
         if code == SQLITE_OK {
-            nextRequest = Self.softBytes
-            nextWait = Self.hardBytes
+            nextRequest = bounds.soft
+            nextWait = bounds.hard
         } else {
-            nextRequest = bytes + Self.softBytes / 2
+            nextRequest = bytes + bounds.soft / 2
             health.note(SQLiteFailure(code, "sqlite3_wal_checkpoint_v2", connection.handle), path: path)
         }
     }
@@ -171,13 +207,9 @@ extension EngineHealth {
     /// What a failed checkpoint means: busy or out of space, the log keeps everything and the next one tries again.
     /// Anything else may be a failed sync, after which a second one proves nothing.
     fileprivate func note(_ failure: SQLiteFailure, path: String) {
-        switch failure.primary {
-        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL:
-            return
-        default:
-            var error = failure.engineError("checkpoint \(path)")
-            error.code = .syncFailed
-            condemn(error)
-        }
+        if failure.isFull || failure.primary == SQLITE_BUSY || failure.primary == SQLITE_LOCKED { return }
+        var error = failure.engineError("checkpoint \(path)")
+        error.code = .syncFailed
+        condemn(error)
     }
 }

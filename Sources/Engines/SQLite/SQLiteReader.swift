@@ -11,8 +11,12 @@ final class SQLiteReader: SnapshotReader {
     private let from: SQLiteStatement
     private let between: SQLiteStatement
     private var hasSnapshot = false
+    private let gauge: SQLiteLog.Gauge
+    private let scanBytes: Int
 
-    init(path: String, cacheBytes: Int) throws(EngineError) {
+    init(path: String, cacheBytes: Int, gauge: SQLiteLog.Gauge, scanBytes: Int) throws(EngineError) {
+        self.gauge = gauge
+        self.scanBytes = scanBytes
         connection = try SQLiteConnection(path: path, operation: "open a reader of \(path)")
         do throws(SQLiteFailure) {
             try connection.configure(cacheBytes: cacheBytes)
@@ -77,7 +81,13 @@ final class SQLiteReader: SnapshotReader {
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> ScanStep
     ) throws {
         defer { rows.reset() }
+        let start = gauge.bytes
         while try step("scan", { () throws(SQLiteFailure) in try rows.step() }) {
+            guard gauge.bytes - start <= scanBytes else {
+                throw EngineError(
+                    .expired, operation: "scan",
+                    detail: "it has kept the log from being shortened for \(scanBytes) bytes; scan a smaller range")
+            }
             let key = try step("scan") { () throws(SQLiteFailure) in try rows.blob(2) }
             var next = ScanStep.proceed
             try withValue(of: rows, "scan") { value in

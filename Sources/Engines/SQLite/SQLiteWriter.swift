@@ -56,6 +56,7 @@ final class SQLiteWriter {
     func commit(_ batch: WriteBatch, durability: Durability) throws(Refusal) {
         var count = entryCount
         var isCommitting = false
+        let changes = sqlite3_total_changes(connection.handle)
         do throws(SQLiteFailure) {
             try set(durability)
             try begin.run()
@@ -68,12 +69,17 @@ final class SQLiteWriter {
             readers.commitBegins()
             defer { readers.commitEnds() }
             try commit.run()
+            // A transaction that has changed nothing writes nothing to the log, and so syncs nothing of those before.
+            if durability == .synced, sqlite3_total_changes(connection.handle) == changes { try sync() }
         } catch {
             // Some failures have rolled back by themselves: then there is no transaction to end.
             if sqlite3_get_autocommit(connection.handle) == 0 {
                 sqlite3_exec(connection.handle, "ROLLBACK", nil, nil, nil)
             }
-            throw isCommitting && error.primary == SQLITE_IOERR ? .unknown(error) : .undone(error)
+            // The frame that commits is the log's last: one that was cut short for want of space is none, and the next
+            // transaction overwrites it. A log that starts again is synced before its first commit, too.
+            let isUnknown = error.isSync || isCommitting && error.primary == SQLITE_IOERR && !error.isFull
+            throw isUnknown ? .unknown(error) : .undone(error)
         }
         entryCount = count
     }

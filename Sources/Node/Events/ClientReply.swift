@@ -47,7 +47,7 @@ public enum RequestFailure: Error, Hashable, Sendable {
     case coordinatorUnreachable(String)
     /// A last-write-wins write would be stamped so far ahead of the coordinator's clock that replicas refuse it.
     case clockAhead(milliseconds: UInt64)
-    /// The node has started, but does not know yet whether it may mint versions.
+    /// The node has started, but does not know yet whether it may mint versions; or it is about to stop.
     case notReady
     case overloaded(waiting: Int, limit: Int)
 }
@@ -120,7 +120,7 @@ extension RequestFailure: CustomStringConvertible {
         case .storage(let failure):
             failure.description
         case .notReady:
-            "the node is starting: its peers have not confirmed its start yet; ask another node or try again"
+            "the node stops, or starts and is not confirmed by its peers yet; ask another node or try again"
         case .overloaded(let waiting, let limit):
             "overload: \(waiting) requests are waiting, the limit is \(limit); try again later"
         }

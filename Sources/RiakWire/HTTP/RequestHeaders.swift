@@ -5,8 +5,11 @@ public struct RequestHeaders: Sendable {
     public var accept: String?
     public var contentType: String?
     public var contentEncoding: String?
+    /// The highest number where more is claimed than an `Int` holds.
     public var contentLength: Int?
     public var expectsContinue = false
+    /// For another protocol on this connection.
+    public var asksUpgrade = false
     public var preconditions = Preconditions()
     private var contextText: String?
     private var unmodifiedContextText: String?
@@ -24,11 +27,12 @@ public struct RequestHeaders: Sendable {
         case 4 where name.isHeader("link"): links.append(value)
         case 6 where name.isHeader("accept"): Self.join(value, to: &accept)
         case 6 where name.isHeader("expect"): expectsContinue = value.isHeader("100-continue")
+        case 7 where name.isHeader("upgrade"): asksUpgrade = true
         case 8 where name.isHeader("if-match"): Self.join(value, to: &preconditions.ifMatch)
         case 12 where name.isHeader("content-type"): contentType = value
         case 13 where name.isHeader("x-riak-vclock"): contextText = value
         case 13 where name.isHeader("if-none-match"): Self.join(value, to: &preconditions.ifNoneMatch)
-        case 14 where name.isHeader("content-length"): contentLength = Int(value)
+        case 14 where name.isHeader("content-length"): contentLength = Int(value) ?? .max
         case 16 where name.isHeader("content-encoding"): contentEncoding = value
         case 17 where name.isHeader("if-modified-since"): preconditions.ifModifiedSince = value
         case 19 where name.isHeader("if-unmodified-since"): preconditions.ifUnmodifiedSince = value

@@ -1,3 +1,5 @@
+import Placement
+
 /// Reads values out of the layers, and collects what is wrong with them instead of stopping at the first.
 struct ConfigurationReader {
     private var layers: ConfigurationLayers
@@ -83,7 +85,10 @@ struct ConfigurationReader {
 enum ConfigurationRules {
     static let nameAllowed = "1 to 64 letters, digits, `.`, `_` or `-`"
     static let zoneAllowed = "1 to 64 characters without control characters"
-    static let weightAllowed = "a number above 0"
+    static let weightAllowed = {
+        let (least, most) = (Member.allowedWeights.lowerBound, Member.allowedWeights.upperBound)
+        return "a number from \(least) to \(most)"
+    }()
     static let listenerAllowed = "HOST:PORT, e.g. 127.0.0.1:8098 or [::1]:8098; port 0 takes any free one"
     static let peerAllowed = "HOST:PORT with a port from 1 to 65535"
 
@@ -104,7 +109,7 @@ enum ConfigurationRules {
     }
 
     static func weight(_ text: String) -> Double? {
-        Double(text).flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
+        Double(text).flatMap { Member.allowedWeights.contains($0) ? $0 : nil }
     }
 
     static func peer(_ text: String) -> NetworkAddress? {

@@ -109,6 +109,9 @@ struct ConfigurationSections {
         for (index, tree) in file.members.enumerated() {
             if let member = readMember(tree, index: index, earlier: cluster.members) { cluster.members.append(member) }
         }
+        if !cluster.seeds.isEmpty, !file.members.isEmpty {
+            reader.warn("cluster.seeds means nothing yet: the members are those that cluster.members names")
+        }
         return cluster
     }
 

@@ -28,7 +28,7 @@ public struct NodeConfiguration: Sendable, Equatable {
     /// The data folder. Absolute once ``RotorConfiguration/read(file:flags:environment:workingFolder:)`` made it.
     public var data = "rotor-data"
     public var zone = "default"
-    /// Above 0, relative to the other members' weights.
+    /// Relative to the other members' weights.
     public var weight = 1.0
 
     public init() {}

@@ -15,12 +15,6 @@ public protocol NodeService: Sendable {
     func status() async -> NodeStatus
 }
 
-extension NodeService {
-    public func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void) {
-        Task { reply(await perform(request)) }
-    }
-}
-
 /// An object's way from its key to its nodes (Dynamo §4.2, §4.3).
 public struct ObjectLocation: Sendable, Codable, Equatable {
     public struct Place: Sendable, Codable, Equatable {

@@ -21,7 +21,9 @@ final class PeerNetwork: @unchecked Sendable {
     private var strangers: [ObjectIdentifier: PeerLink] = [:]
     private var listener: PeerListener?
     private var isStopped = false
+    /// Links that have something to send, and those that are being flushed: two arrays that change places.
     private var dirty: [PeerLink] = []
+    private var flushing: [PeerLink] = []
     private var strangerLines = LineLimiter(lines: 10, span: .seconds(10))
     private var unlinkedDrops = 0
     /// For those who wait until each member was tried.
@@ -56,8 +58,10 @@ final class PeerNetwork: @unchecked Sendable {
         dirty.append(link)
         guard dirty.count == 1 else { return }
         loop.execute { [self] in
-            for link in dirty { link.flush() }
-            dirty.removeAll(keepingCapacity: true)
+            // A flush may find its connection gone, and that lets the node send to others: those are the next round's.
+            swap(&dirty, &flushing)
+            for link in flushing { link.flush() }
+            flushing.removeAll(keepingCapacity: true)
         }
     }
 

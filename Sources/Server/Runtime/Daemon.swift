@@ -5,13 +5,17 @@ import UnixSignals
 
 /// What a daemon opens to clients once its node is ready.
 public struct Door: Sendable {
+    /// Throws where the door could not open, before anything of the node begins.
+    let check: @Sendable () async throws -> Void
     /// Makes the service that stands at the door. `group` is the node's event loop: a door on it spares a change of
     /// thread for each request.
     let make: @Sendable (_ node: ServedNode, _ group: any EventLoopGroup, Logger) -> any Service
 
     public init(
-        _ make: @escaping @Sendable (_ node: ServedNode, _ group: any EventLoopGroup, Logger) -> any Service
+        check: @escaping @Sendable () async throws -> Void = {},
+        make: @escaping @Sendable (_ node: ServedNode, _ group: any EventLoopGroup, Logger) -> any Service
     ) {
+        self.check = check
         self.make = make
     }
 }
@@ -40,6 +44,7 @@ public struct Daemon: Service {
     ///
     /// - Throws: ``StartError``, ``RuntimeFailure``, or what a door throws; then too everything is closed.
     public func run() async throws {
+        for door in doors { try await door.check() }
         let node = try await RunningNode.start(settings, logger: logger)
         let result: Result<Void, any Error>
         do {
@@ -68,11 +73,7 @@ public struct Daemon: Service {
         for index in services.indices { services[index].failureTerminationBehavior = .gracefullyShutdownGroup }
         var configuration = ServiceGroupConfiguration(services: services, logger: quietLogger)
         configuration.maximumGracefulShutdownDuration = .milliseconds(settings.drainMilliseconds)
-        do {
-            try await ServiceGroup(configuration: configuration).run()
-        } catch is CancellationError where Task.isShuttingDownGracefully {
-            logger.warning("the doors had not answered everything after \(settings.drainMilliseconds) ms: closed")
-        }
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     /// The life cycle's own lines are of no use to an operator.

@@ -158,7 +158,7 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
             for waiter in readyWaiters { waiter.succeed() }
             readyWaiters.removeAll()
         }
-        if let drainWaiter, requests.count == 0 {
+        if let drainWaiter, isIdle {
             self.drainWaiter = nil
             drainWaiter.succeed()
         }
@@ -196,8 +196,11 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
     }
 
     func received(_ message: Message, from member: MemberID) {
+        guard case .startConflict(let known) = message else { return handle(.message(message, from: member)) }
+        // One that tells nothing new is ignored.
+        let before = node.statistics.startConflicts
         handle(.message(message, from: member))
-        if case .startConflict(let known) = message { reportConflict(known, member) }
+        if node.statistics.startConflicts > before { reportConflict(known, member) }
     }
 
     private func reportConflict(_ known: StartRecord, _ member: MemberID) {
@@ -232,10 +235,14 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         }
     }
 
-    /// Done when no request waits any more.
+    /// No request is under way, of own clients or of other nodes'.
+    private var isIdle: Bool { requests.count == 0 && node.requestsInFlight == 0 }
+
+    /// Takes no more writes that other nodes forward; done when no request is under way any more.
     func drained() -> EventLoopFuture<Void> {
         loop.flatSubmit { [self] in
-            if requests.count == 0 { return loop.makeSucceededVoidFuture() }
+            node.drain()
+            if isIdle { return loop.makeSucceededVoidFuture() }
             let promise = drainWaiter ?? loop.makePromise(of: Void.self)
             drainWaiter = promise
             return promise.futureResult

@@ -20,9 +20,10 @@ struct Serve: AsyncParsableCommand {
             ROTOR_NODE_NAME, the engine of the store large is --stores-large-engine. A flag wins over the environment, \
             that over the file. Names that you choose: --stores-NAME-engine (lmdb, bdb, sqlite, memory); \
             --bucket-types-NAME-store, -n, -r, -w, -pr, -pw, -dw, -notfound-ok, -basic-quorum, -allow-mult, \
-            -last-write-wins.
+            -last-write-wins, -max-object-bytes, -max-siblings, -vector-limit.
 
-            Exit code 0 after a graceful stop, 2 if the configuration is refused or the node cannot start with it.
+            Exit code 0 after a graceful stop, 2 if the configuration is refused or the node cannot start with it, 64 \
+            if a flag is wrong.
             """)
 
     @Option(
@@ -41,14 +42,15 @@ struct Serve: AsyncParsableCommand {
         let configuration = try read()
         let logger = Self.logger(configuration.log)
         for warning in configuration.warnings { logger.warning("\(warning)") }
-        let daemon = Daemon(
-            settings: try Self.runtimeSettings(configuration), doors: [Self.httpDoor(configuration.listen.http)],
-            logger: logger)
+        let door = Self.httpDoor(configuration.listen.http, descriptors: DescriptorLimit.raise(), logger)
+        let daemon = Daemon(settings: try Self.runtimeSettings(configuration), doors: [door], logger: logger)
         do {
             try await daemon.runUntilSignalled()
         } catch let error as RuntimeFailure {
             throw CommandFailure(.unavailable, "\(error)")
-        } catch {
+        } catch let error as StartError {
+            throw CommandFailure(.refused, "\(error)")
+        } catch let error as ListenError {
             throw CommandFailure(.refused, "\(error)")
         }
     }
@@ -63,17 +65,30 @@ struct Serve: AsyncParsableCommand {
                 file: config, flags: settings.arguments + named, environment: environment,
                 workingFolder: workingFolder)
         } catch {
-            let isCommandLine = error.problems.allSatisfy { $0.place.hasPrefix("--") }
+            // A word that is no flag is its own place.
+            let words = named.map { String($0.prefix { $0 != "=" }) }
+            let isCommandLine = error.problems.allSatisfy { $0.place.hasPrefix("--") || words.contains($0.place) }
             throw CommandFailure(isCommandLine ? .usage : .refused, error.description)
         }
     }
 
-    static func httpDoor(_ address: NetworkAddress) -> Door {
-        Door { node, group, logger in
-            HTTPDoor(
-                settings: HTTPDoorSettings(host: address.host, port: address.port), node: node, logger: logger,
-                group: group)
+    /// - Parameter descriptors: How many files and sockets the process may have open.
+    static func httpDoor(_ address: NetworkAddress, descriptors: Int?, _ logger: Logger) -> Door {
+        var settings = HTTPDoorSettings(host: address.host, port: address.port)
+        let connections = DescriptorLimit.connections(wanted: settings.maximumConnections, limit: descriptors)
+        if connections < settings.maximumConnections, let descriptors {
+            logger.warning(
+                "fewer HTTP connections at a time than usual: raise the limit of open files (ulimit -Hn)",
+                metadata: [
+                    "connections": "\(connections)", "usual": "\(settings.maximumConnections)",
+                    "open-files": "\(descriptors)",
+                ])
+            settings.maximumConnections = connections
         }
+        let final = settings
+        return Door(
+            check: { try await HTTPDoor.check(final) },
+            make: { node, group, logger in HTTPDoor(settings: final, node: node, logger: logger, group: group) })
     }
 
     /// What the configuration comes down to.

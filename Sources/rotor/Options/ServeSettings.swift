@@ -53,7 +53,7 @@ struct ServeSettings: ParsableArguments {
                 + " file or as ROTOR_CLUSTER_SECRET.", valueName: "text"))
     var clusterSecret: String?
 
-    @Option(name: .long, help: ArgumentHelp("Members to ask first.", valueName: "host:port,…"))
+    @Option(name: .long, help: ArgumentHelp("Members to ask first; means nothing yet.", valueName: "host:port,…"))
     var clusterSeeds: String?
 
     @Option(

@@ -34,8 +34,6 @@ enum StandardStreams {
 
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
-
     /// 0, or what `write` failed with.
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> CInt {
         var rest = bytes

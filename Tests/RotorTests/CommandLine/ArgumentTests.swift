@@ -72,6 +72,23 @@ struct ArgumentTests {
         }
     }
 
+    @Test("an error that nobody foresaw does not read as 'not found'")
+    func unforeseen() throws {
+        struct Surprise: Error {}
+        #expect(Rotor.failure(for: Surprise()) == CommandFailure(.unforeseen, "unforeseen error: Surprise()"))
+        #expect(ExitStatus.unforeseen.rawValue == 70)
+        #expect(Rotor.failure(for: CommandFailure(.notFound, "x")) == CommandFailure(.notFound, "x"))
+        #expect(Rotor.failure(for: CleanExit.message("x")) == nil)
+        for arguments in [["nonsense"], ["get", "b", "k", "--timeout", "0"]] {
+            do {
+                _ = try Rotor.parseAsRoot(arguments)
+                Issue.record("\(arguments) were understood")
+            } catch {
+                #expect(Rotor.failure(for: error) == nil, "\(arguments)")
+            }
+        }
+    }
+
     @Test("each setting with a fixed name is a flag of serve, and reaches the configuration as it was typed")
     func settings() throws {
         for setting in ConfigurationSetting.all where !setting.path.contains("NAME") {

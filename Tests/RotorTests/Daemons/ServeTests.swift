@@ -139,7 +139,10 @@ struct ServeTests {
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/rotor-data"))
 
         #expect(try await RotorRun(["serve", "--config", "none.yaml"], folder: folder).status == 2)
-        #expect(try await RotorRun(["serve", "--no-such-flag", "1"], folder: folder).status == 64)
+        for wrong in [["--no-such-flag", "1"], ["foo"], ["foo=1"], ["--node-weight", "0"]] {
+            let run = try await RotorRun(["serve"] + wrong, folder: folder)
+            #expect(run.status == 64, "\(wrong): \(run.errors)")
+        }
         let environment = try await RotorRun(["serve"], folder: folder, environment: ["ROTOR_CLUSTER_N": "many"])
         #expect(environment.status == 2 && environment.errors.contains("ROTOR_CLUSTER_N"), "\(environment.errors)")
     }

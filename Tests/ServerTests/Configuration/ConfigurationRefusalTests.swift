@@ -51,9 +51,20 @@ struct ConfigurationRefusalTests {
                 "node: { zone: '' }",
                 "1: node.zone: `` is not allowed; allowed: 1 to 64 characters without control characters"
             ),
-            ("node: { weight: 0 }", "1: node.weight: `0` is not allowed; allowed: a number above 0"),
-            ("node: { weight: heavy }", "1: node.weight: `heavy` is not allowed; allowed: a number above 0"),
-            ("node: { weight: inf }", "1: node.weight: `inf` is not allowed; allowed: a number above 0"),
+            ("node: { weight: 0 }", "1: node.weight: `0` is not allowed; allowed: a number from 0.001 to 1000.0"),
+            (
+                "node: { weight: 5000 }",
+                "1: node.weight: `5000` is not allowed; allowed: a number from 0.001 to 1000.0"
+            ),
+            (
+                "node: { weight: 0.0009 }",
+                "1: node.weight: `0.0009` is not allowed; allowed: a number from 0.001 to 1000.0"
+            ),
+            (
+                "node: { weight: heavy }",
+                "1: node.weight: `heavy` is not allowed; allowed: a number from 0.001 to 1000.0"
+            ),
+            ("node: { weight: inf }", "1: node.weight: `inf` is not allowed; allowed: a number from 0.001 to 1000.0"),
             ("listen: { http: 8098 }", "1: listen.http: `8098` is not allowed; allowed: \(listener)"),
             (
                 "listen:\n  pbc: 127.0.0.1:99999",
@@ -171,7 +182,7 @@ struct ConfigurationRefusalTests {
             ),
             (
                 members(a, "{ name: b, address: 'h:2', weight: -1 }"),
-                "5: cluster.members.2.weight: `-1` is not allowed; allowed: a number above 0"
+                "5: cluster.members.2.weight: `-1` is not allowed; allowed: a number from 0.001 to 1000.0"
             ),
             (members("{ name: b, address: 'h:2' }"), "1: node.name: `a` is not among cluster.members; allowed: b"),
             (
@@ -250,7 +261,7 @@ struct ConfigurationRefusalTests {
     func flagsAndEnvironment() throws {
         #expect(
             try fixture.problems("node: { weight: 2 }", flags: ["--node-weight", "0"]) == [
-                "--node-weight: node.weight: `0` is not allowed; allowed: a number above 0"
+                "--node-weight: node.weight: `0` is not allowed; allowed: a number from 0.001 to 1000.0"
             ])
         #expect(
             try fixture.problems(nil, environment: ["ROTOR_STORES_DEFAULT_ENGINE": "rocks"]) == [

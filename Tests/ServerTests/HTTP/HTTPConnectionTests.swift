@@ -20,6 +20,64 @@ struct HTTPConnectionTests {
         try await door.close()
     }
 
+    @Test("what comes behind a request that closes its connection is not carried out")
+    func behindTheLast() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let smuggled = RequestText.put("/buckets/b/keys/k", "x")
+        let tooLong = RequestText.plain("PUT", "/buckets/b/keys/k", ["Content-Type: a/b", "Content-Length: 1001"])
+        let last: [(request: String, status: Int)] = [
+            (RequestText.plain("GET", "/ping", ["Connection: close"]), 200),
+            ("GET /ping HTTP/1.0\r\n\r\n", 200),
+            (RequestText.put("/buckets/b/keys/k?w=x", "abc", ["Connection: close"]), 400),
+            (tooLong + String(repeating: "x", count: 1001), 413),
+        ]
+        for (request, status) in last {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(request + smuggled + smuggled)
+            #expect(response.status == status, "\(request.prefix(80))")
+            #expect(response["Connection"] == "close")
+            #expect(await connection.rest() == "", "\(request.prefix(80))")
+        }
+        #expect(door.node.requests.isEmpty)
+        try await door.close()
+    }
+
+    @Test("a request for another protocol is answered over HTTP, and its connection closed: nothing more is understood")
+    func upgrade() async throws {
+        let door = try await OpenDoor.open()
+        let upgrade = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAA"]
+        let requests: [(request: String, status: Int)] = [
+            (RequestText.plain("GET", "/ping", upgrade), 200),
+            (RequestText.put("/buckets/b/keys/k", "x", upgrade), 204),
+            (RequestText.put("/buckets/b/keys/k?w=x", "x", upgrade), 400),
+            ("CONNECT door:80 HTTP/1.1\r\nHost: door:80\r\n\r\n", 404),
+        ]
+        for (request, status) in requests {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(request)
+            #expect(response.status == status, "\(request.prefix(80))")
+            #expect(response["Connection"] == "close", "\(request.prefix(80))")
+            #expect(await connection.rest() == "")
+        }
+        try await door.close()
+    }
+
+    @Test("a length beyond all numbers is a long body: what is refused with it is answered at once")
+    func endlessBody() async throws {
+        let door = try await OpenDoor.open { $0.maximumBodyBytes = 1000 }
+        let endless = ["Content-Type: a/b", "Content-Length: 9223372036854775808"]
+        for (method, path, status) in [
+            ("PUT", "/buckets/b/keys/k?w=x", 400), ("PUT", "/buckets/b/keys/k", 413), ("GET", "/nowhere", 404),
+        ] {
+            let connection = try await door.connect()
+            let response = try await connection.exchange(RequestText.plain(method, path, endless))
+            #expect(response.status == status, "\(method) \(path)")
+            #expect(response["Connection"] == "close")
+            await connection.close()
+        }
+        try await door.close()
+    }
+
     @Test("a large answer is sent to its end before its connection is closed")
     func largeAnswerThenClose() async throws {
         let door = try await OpenDoor.open()
@@ -29,6 +87,10 @@ struct HTTPConnectionTests {
         let closing = RequestText.plain("GET", "/buckets/b/keys/k", ["Connection: close"])
         #expect(try await connection.exchange(closing).text == value)
         #expect(await connection.rest() == "")
+        // What comes behind it does not cut it short.
+        let hurried = try await door.connect()
+        #expect(try await hurried.exchange(closing + RequestText.put("/buckets/b/keys/k", "x")).text == value)
+        #expect(await hurried.rest() == "")
         try await door.close()
     }
 
@@ -252,7 +314,10 @@ struct HTTPConnectionTests {
         #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
         door.node.hold()
         try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
-        while door.node.heldCount == 0 { await Task.yield() }
+        while door.node.heldCount == 0 {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
         await door.shut()
         #expect(await idle.rest() == "")
         door.node.release()
@@ -270,7 +335,10 @@ struct HTTPConnectionTests {
         for count in 1...3 {
             let connection = try await door.connect()
             try await connection.send(RequestText.put("/buckets/b/keys/k", String(repeating: "x", count: 30)))
-            while door.node.heldCount < count { await Task.yield() }
+            while door.node.heldCount < count {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             await connection.close()
         }
         door.node.release()
@@ -305,14 +373,40 @@ struct HTTPConnectionTests {
         let port = try #require(door.address.port)
         let second = HTTPDoor(
             settings: HTTPDoorSettings(host: "127.0.0.1", port: port), node: MemoryNode(), logger: Logger(label: "x"))
+        let refusal = "listen.http: 127.0.0.1:\(port) is in use by another program; stop that, or choose another port"
         do {
             try await second.run()
             Issue.record("two doors on one port")
-        } catch let error as HTTPDoorError {
-            #expect(
-                "\(error)" == "cannot listen for HTTP on 127.0.0.1:\(port): the address is in use; end the other"
-                    + " process or set listen.http")
+        } catch let error as ListenError {
+            #expect("\(error)" == refusal)
+        }
+        do {
+            try await HTTPDoor.check(HTTPDoorSettings(host: "127.0.0.1", port: port))
+            Issue.record("a port in use is not noticed")
+        } catch let error as ListenError {
+            #expect("\(error)" == refusal)
         }
         try await door.close()
+        try await HTTPDoor.check(HTTPDoorSettings(host: "127.0.0.1", port: port))
+    }
+
+    @Test("a stop that has no more time says how many connections it cut")
+    func cut() async throws {
+        let door = try await OpenDoor.open()
+        let busy = try await door.connect()
+        let idle = try await door.connect()
+        #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
+        door.node.hold()
+        try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
+        while door.node.heldCount == 0 {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+        await door.shut()
+        #expect(await idle.rest() == "")
+        await door.cancel()
+        #expect(await busy.rest() == "")
+        #expect(door.log.count(of: "warning connections closed before all on them was answered") == 1)
+        #expect(door.log.count(of: "connections=1") == 1)
     }
 }

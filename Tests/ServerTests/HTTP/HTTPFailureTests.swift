@@ -1,7 +1,9 @@
 import NIOCore
 import Node
+import Placement
 import RiakWire
 import Testing
+import Versions
 
 @Suite("Failures over HTTP", .timeLimit(.minutes(1)))
 struct HTTPFailureTests {
@@ -98,6 +100,26 @@ struct HTTPFailureTests {
             }
             await connection.close()
         }
+        try await door.close()
+    }
+
+    @Test("a write beside a sibling that cannot be shown is done, and does not read as if it were not")
+    func undecodableSibling() async throws {
+        let door = try await OpenDoor.open()
+        let key = ObjectKey(type: "default", bucket: "b", key: "k")
+        // Of a format to come.
+        let content = Content(metadata: ByteBuffer(bytes: [99, 1, 1]), value: ByteBuffer(string: "x"))
+        guard case .stored = await door.node.perform(.put(PutRequest(key: key, content: content))) else {
+            Issue.record("the object was not stored")
+            return
+        }
+        let read = try await door.get("/buckets/b/keys/k")
+        #expect(read.status == 500)
+        #expect(read["X-Rotor-Failure"] == "unavailable")
+        let written = try await door.put("/buckets/b/keys/k?returnbody=true", "y", "Accept: multipart/mixed")
+        #expect(written.status == 204)
+        #expect(written["X-Rotor-Failure"] == nil)
+        #expect(try await door.get("/buckets/b/keys/k").text.split(separator: "\n").count == 3)
         try await door.close()
     }
 

@@ -10,6 +10,7 @@ import Testing
 struct HTTPIdleTests {
     private let node = MemoryNode()
     private let loop = EmbeddedEventLoop()
+    private let budget: BodyBudget
     private let channel: EmbeddedChannel
     private let head = HTTPRequestHead(
         version: .http1_1, method: .PUT, uri: "/buckets/b/keys/k", headers: ["Content-Type": "a/b"])
@@ -17,8 +18,8 @@ struct HTTPIdleTests {
     init() throws {
         var settings = HTTPDoorSettings(host: "", port: 0)
         settings.idleTimeout = .seconds(60)
-        let handler = HTTPConnectionHandler(
-            settings, HTTPResponder(node: node, now: { 0 }), BodyBudget(limit: settings.maximumBufferedBytes))
+        budget = BodyBudget(limit: settings.maximumBufferedBytes)
+        let handler = HTTPConnectionHandler(settings, HTTPResponder(node: node, now: { 0 }), budget)
         channel = EmbeddedChannel(handler: handler, loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
@@ -31,16 +32,66 @@ struct HTTPIdleTests {
         #expect(!channel.isActive)
     }
 
-    @Test("a request that stops coming is given up, one that comes slowly is not")
-    func slowRequest() throws {
+    @Test("a request that comes when its connection is being closed is not carried out")
+    func whileClosing() throws {
+        var last = head
+        last.headers.add(name: "Connection", value: "close")
+        for head in [last, head] {
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
+        }
+        #expect(node.requests.count == 1)
+    }
+
+    @Test("a request that stops coming is given up")
+    func stoppedRequest() throws {
         try channel.writeInbound(HTTPServerRequestPart.head(head))
-        for _ in 0..<10 {
-            loop.advanceTime(by: .seconds(59))
+        try channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: "x")))
+        loop.advanceTime(by: .seconds(59))
+        #expect(channel.isActive)
+        loop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a request that comes byte by byte has two minutes, then it is refused with 408 and its bytes given back")
+    func slowRequest() throws {
+        // Some time after the connection began: the timer must not count from there.
+        loop.advanceTime(by: .seconds(30))
+        try channel.writeInbound(HTTPServerRequestPart.head(head))
+        for _ in 0..<119 {
+            loop.advanceTime(by: .seconds(1))
             try channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: "x")))
         }
-        #expect(channel.isActive)
-        loop.advanceTime(by: .seconds(60))
+        #expect(try channel.readOutbound(as: HTTPServerResponsePart.self) == nil)
+        #expect(budget.used == 119)
+        loop.advanceTime(by: .seconds(1))
+        #expect(try status() == .requestTimeout)
+        #expect(budget.used == 0)
+        #expect(node.requests.isEmpty)
+        loop.advanceTime(by: .seconds(10))
         #expect(!channel.isActive)
+    }
+
+    @Test("a request that was refused, and whose short body comes byte by byte, is answered in the end")
+    func slowRefusedRequest() throws {
+        var refused = head
+        refused.uri += "?w=x"
+        refused.headers.add(name: "Content-Length", value: "1000")
+        try channel.writeInbound(HTTPServerRequestPart.head(refused))
+        for _ in 0..<119 {
+            loop.advanceTime(by: .seconds(1))
+            try channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: "x")))
+        }
+        #expect(try channel.readOutbound(as: HTTPServerResponsePart.self) == nil)
+        loop.advanceTime(by: .seconds(1))
+        #expect(try status() == .badRequest)
+        loop.advanceTime(by: .seconds(10))
+        #expect(!channel.isActive)
+    }
+
+    private func status() throws -> HTTPResponseStatus? {
+        guard case .head(let response) = try channel.readOutbound(as: HTTPServerResponsePart.self) else { return nil }
+        return response.status
     }
 
     @Test("a request that the node works on is waited for, and its connection is idle from then on")
@@ -51,11 +102,7 @@ struct HTTPIdleTests {
         loop.advanceTime(by: .hours(1))
         #expect(channel.isActive)
         node.release()
-        guard case .head(let response) = try channel.readOutbound(as: HTTPServerResponsePart.self) else {
-            Issue.record("no response")
-            return
-        }
-        #expect(response.status == .noContent)
+        #expect(try status() == .noContent)
         loop.advanceTime(by: .seconds(61))
         #expect(!channel.isActive)
     }

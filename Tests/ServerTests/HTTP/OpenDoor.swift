@@ -7,6 +7,7 @@ import ServiceLifecycle
 final class OpenDoor: Sendable {
     let node: MemoryNode
     let address: SocketAddress
+    let log: LogCapture
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
@@ -18,8 +19,8 @@ final class OpenDoor: Sendable {
         change(&settings)
         let node = MemoryNode()
         let (bound, onBound) = AsyncStream.makeStream(of: SocketAddress.self)
-        var logger = Logger(label: "door")
-        logger.logLevel = .critical
+        let log = LogCapture()
+        let logger = log.logger
         let door = HTTPDoor(settings: settings, node: node, logger: logger) { onBound.yield($0) }
         let group = ServiceGroup(services: [door], logger: logger)
         let running = Task {
@@ -27,15 +28,19 @@ final class OpenDoor: Sendable {
             try await group.run()
         }
         for await address in bound {
-            return OpenDoor(node: node, address: address, group: group, running: running)
+            return OpenDoor(node: node, address: address, log: log, group: group, running: running)
         }
         try await running.value
         throw DoorConnection.Unexpected(description: "the door ended before it was open")
     }
 
-    private init(node: MemoryNode, address: SocketAddress, group: ServiceGroup, running: Task<Void, any Error>) {
+    private init(
+        node: MemoryNode, address: SocketAddress, log: LogCapture, group: ServiceGroup,
+        running: Task<Void, any Error>
+    ) {
         self.node = node
         self.address = address
+        self.log = log
         self.group = group
         self.running = running
     }
@@ -55,6 +60,12 @@ final class OpenDoor: Sendable {
     /// Begins the graceful stop.
     func shut() async {
         await group.triggerGracefulShutdown()
+    }
+
+    /// What a stop does that has taken too long; waits for it.
+    func cancel() async {
+        running.cancel()
+        _ = await running.result
     }
 
     func connect() async throws -> DoorConnection {

@@ -1,4 +1,6 @@
+import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import Node
 import Placement
 import Testing
@@ -72,10 +74,48 @@ import Testing
         try await refused.stop()
         try await b.stop()
 
-        // The higher member waits for the lower one to dial, before it tries itself.
-        let higher = try await TestNetwork("b", port: 0, members: ["a": ports[1]])
-        try await higher.network.tried(within: .nanoseconds(1)).get()
-        try await higher.stop()
+        // A member that takes connections and says nothing.
+        let silent = try await silentPort()
+        let limited = try await TestNetwork("a", port: 0, members: ["b": silent.port]) {
+            $0.handshakeMilliseconds = 3_600_000
+        }
+        try await limited.network.tried(within: .milliseconds(1)).get()
+        #expect(limited.events.lines.lines.isEmpty)
+        try await limited.stop()
+        try await silent.close()
+    }
+
+    private func silentPort() async throws -> (port: Int, close: () async throws -> Void) {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        return (try #require(channel.localAddress?.port), { try await channel.close().get() })
+    }
+
+    @Test("messages that the end of one link brings about, found by a flush, reach the other links")
+    func endWithinFlush() async throws {
+        let ports = try freePorts(3)
+        let c = try await TestNetwork("c", port: ports[2], members: ["a": ports[0]])
+        let a = try await TestNetwork("a", port: ports[0], members: ["b": ports[1], "c": ports[2]])
+        // Its welcome stays unread, so that the system resets the connection when it is closed.
+        let b = try await RawPeerConnection(port: a.port, reads: false)
+        try await b.send(.hello) { self.hello().write(into: &$0) }
+        await a.events.lines.line(with: "up b")
+        await a.events.lines.line(with: "up c")
+        let (network, announcement) = (a.network, announcement)
+        a.events.onLinkDown.withLockedValue {
+            $0 = { _ in _ = network.send(announcement, to: TestNetwork.id("c")) }
+        }
+        try await network.loop.submit {
+            b.closeBlocking()
+            _ = network.send(announcement, to: TestNetwork.id("b"))
+        }.get()
+        await a.events.lines.line(with: "down b")
+        await c.events.lines.line(with: "from a")
+        a.send(announcement, to: "c")
+        await c.events.lines.line(with: "from a", after: 1)
+        #expect(c.events.lines.count(of: "from a") == 2)
+        try await a.stop()
+        try await c.stop()
     }
 
     private func hello(

@@ -1,4 +1,6 @@
+import Dispatch
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Node
@@ -66,10 +68,15 @@ final class TestNetwork: Sendable {
     /// Keeps what links tell, a line an event.
     final class EventLog: PeerReceiver, Sendable {
         let lines = LogCapture()
+        /// What a node behind the links would do.
+        let onLinkDown = NIOLockedValueBox<(@Sendable (MemberID) -> Void)?>(nil)
 
         func batch(_ body: () -> Void) { body() }
         func linkUp(_ member: MemberID) { lines.add("up \(Self.name(member))") }
-        func linkDown(_ member: MemberID) { lines.add("down \(Self.name(member))") }
+        func linkDown(_ member: MemberID) {
+            lines.add("down \(Self.name(member))")
+            onLinkDown.withLockedValue { $0 }?(member)
+        }
         func received(_ message: Message, from member: MemberID) {
             lines.add("from \(Self.name(member)) \(fingerprint(message))")
         }
@@ -131,6 +138,13 @@ final class RawPeerConnection: Sendable {
 
     func close() async throws {
         try await channel.close().get()
+    }
+
+    /// Waits for it in this thread: in the event loop of a network, which does not look at its sockets meanwhile.
+    func closeBlocking() {
+        let closed = DispatchSemaphore(value: 0)
+        channel.close().whenComplete { _ in closed.signal() }
+        closed.wait()
     }
 
     private final class Collector: ChannelInboundHandler {

@@ -43,7 +43,7 @@ import Versions
             let log = LogCapture()
             let daemon = Daemon(
                 settings: cluster.nodes[0].settings,
-                doors: [Door { node, _, _ in RecordedDoor(node: node, events: events, fails: false) }],
+                doors: [Door(make: { node, _, _ in RecordedDoor(node: node, events: events, fails: false) })],
                 logger: log.logger)
             let group = ServiceGroup(configuration: .init(services: [daemon], logger: log.logger))
             async let running: Void = group.run()
@@ -64,7 +64,8 @@ import Versions
         let log = LogCapture()
         let daemon = Daemon(
             settings: cluster.nodes[0].settings,
-            doors: [Door { node, _, _ in RecordedDoor(node: node, events: events, fails: true) }], logger: log.logger)
+            doors: [Door(make: { node, _, _ in RecordedDoor(node: node, events: events, fails: true) })],
+            logger: log.logger)
         #expect(await message { try await daemon.run() } == "the door fell off")
         #expect(log.count(of: "node stopped clean=true") == 1)
     }
@@ -76,7 +77,8 @@ import Versions
         let log = LogCapture()
         let daemon = Daemon(
             settings: cluster.nodes[0].settings,
-            doors: [Door { node, _, _ in RecordedDoor(node: node, events: events, fails: false) }], logger: log.logger)
+            doors: [Door(make: { node, _, _ in RecordedDoor(node: node, events: events, fails: false) })],
+            logger: log.logger)
         let task = Task { try await daemon.run() }
         await events.line(with: "stored")
         task.cancel()
@@ -104,6 +106,22 @@ import Versions
         try await node.startReady()
         #expect(node.log.count(of: "clean=true") == 1, "the marker of the clean stop was still there")
         await cluster.stop()
+    }
+
+    @Test("a door that cannot open is found out before the node begins, and costs it nothing")
+    func doorCannotOpen() async throws {
+        let cluster = try TestCluster([.lmdb])
+        let log = LogCapture()
+        let daemon = Daemon(
+            settings: cluster.nodes[0].settings,
+            doors: [
+                Door(
+                    check: { throw UnexpectedReply(description: "the door is walled up") },
+                    make: { node, _, _ in RecordedDoor(node: node, events: LogCapture(), fails: false) })
+            ], logger: log.logger)
+        #expect(await message { try await daemon.run() } == "the door is walled up")
+        #expect(log.lines.isEmpty)
+        #expect(!cluster.temporary.exists("a"))
     }
 
     @Test("a first start that fails leaves no data folder behind, and the next may be another node's")

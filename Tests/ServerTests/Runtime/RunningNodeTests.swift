@@ -1,4 +1,5 @@
 import Engines
+import NIOConcurrencyHelpers
 import NIOCore
 import Node
 import Placement
@@ -88,6 +89,29 @@ import Versions
         await cluster.stop()
     }
 
+    @Test("a member that tells of no later start is not believed, and nobody is alarmed")
+    func ignoredConflict() async throws {
+        let cluster = try TestCluster([.memory, .memory])
+        let node = cluster.nodes[0]
+        try await node.start()
+        let running = try #require(node.running)
+        let raw = try await RawPeerConnection(port: running.clusterAddress.port)
+        let name = node.settings.founding.name
+        let hello = PeerHello(
+            cluster: node.settings.founding.clusterID, sender: MemberID.founding(cluster: name, name: "b"),
+            receiver: MemberID.founding(cluster: name, name: "a"), session: 9)
+        try await raw.send(.hello) { hello.write(into: &$0) }
+        await node.linked(to: "b")
+        let known = Message.startConflict(StartRecord(number: 0, session: 1, incarnation: 1))
+        try await raw.send(.message) { MessageCoding.write(known, into: &$0) }
+        // What comes behind it tells that it has been looked at.
+        try await raw.send(.message) { $0.writeString("no message") }
+        await node.unlinked(from: "b")
+        #expect(node.log.count(of: "a member knows a later start") == 0)
+        #expect(try await node.status().counters["start_conflicts"] == 0)
+        await cluster.stop()
+    }
+
     @Test("a store that was emptied, or put back from a copy, means a new incarnation")
     func otherStore() async throws {
         let cluster = try TestCluster([.lmdb, .sqlite, .bdb])
@@ -134,6 +158,15 @@ import Versions
         #expect(a.log.count(of: "node stopped clean=false") == 1)
     }
 
+    @Test("the counters that have names of Riak's are counters of the node")
+    func counterNames() async throws {
+        let cluster = try TestCluster([.memory])
+        try await cluster.start()
+        let counters = try await cluster.nodes[0].status().counters
+        for (counter, name) in StatsResource.counterNames { #expect(counters[counter] != nil, "\(name)") }
+        await cluster.stop()
+    }
+
     @Test("a node alone serves with fewer members than N")
     func alone() async throws {
         let cluster = try TestCluster([.bdb])
@@ -147,6 +180,68 @@ import Versions
             try node.running?.service.location(of: ObjectKey(type: "default", bucket: "b", key: "k")))
         #expect(location.preferenceList.map(\.node) == ["a"] && location.n == 1)
         await cluster.stop()
+    }
+
+    private func wait(until isSo: () async throws -> Bool) async throws {
+        while try await !isSo() {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
+
+    @Test("a clean stop finishes what other nodes forwarded, and passes what they forward now to the next holder")
+    func drained() async throws {
+        let engines = NIOLockedValueBox<[String: GatedEngine]>([:])
+        let cluster = try TestCluster([.memory, .memory, .memory, .memory]) {
+            let name = $0.nodeName
+            $0.openEngine = { (kind, path, options) throws(EngineError) in
+                let gated = GatedEngine(try EngineFactory.open(kind, at: path, options: options))
+                engines.withLockedValue { $0[name] = gated }
+                return gated
+            }
+        }
+        try await cluster.start()
+        let d = cluster.nodes[3]
+        let service = try #require(d.running?.service)
+        var first = "d"
+        var key = ObjectKey(type: "default", bucket: "b", key: "")
+        for number in 0..<1000 where first == "d" {
+            key = ObjectKey(type: "default", bucket: "b", key: "k\(number)")
+            let places = try service.location(of: key).preferenceList.prefix(3).map(\.node)
+            first = places.contains("d") ? "d" : places[0]
+        }
+        let coordinator = try #require(cluster.nodes.first { $0.name == first && first != "d" })
+        let gate = try #require(engines.withLockedValue { $0[first] }).gate
+        gate.close()
+        let put = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
+        // Until the coordinator has announced its start, others are asked. Who asks it waits at its gate.
+        var brief = put
+        brief.timeoutMilliseconds = 100
+        while case .stored = await service.perform(.put(brief)) { try Task.checkCancellation() }
+        try await wait { try await coordinator.status().requestsInFlight == 0 }
+        async let early = service.perform(.put(put))
+        try await wait { try await coordinator.status().requestsInFlight > 0 }
+
+        let running = try #require(coordinator.running)
+        async let stopped: Void = running.stop(.clean)
+        var reply = await service.perform(.put(brief))
+        while case .failed(.timedOut) = reply {
+            try Task.checkCancellation()
+            reply = await service.perform(.put(brief))
+        }
+        guard case .stored = reply else {
+            Issue.record("late: \(reply)")
+            return gate.open()
+        }
+        #expect(try await d.status().counters["coordinators_passed_over"] == 1)
+        gate.open()
+        guard case .stored = await early else {
+            Issue.record("early: \(await early)")
+            return
+        }
+        await stopped
+        #expect(coordinator.log.count(of: "node stopped clean=true") == 1)
+        for node in cluster.nodes where node.name != first { await node.stop(.clean) }
     }
 
     @Test("requests are answered when the node stops, and after it")

@@ -9,6 +9,8 @@ final class BodyBudget: Sendable {
         self.limit = limit
     }
 
+    var used: Int { taken.load(ordering: .relaxed) }
+
     /// False if that would be too much; then nothing is taken.
     func take(_ bytes: Int) -> Bool {
         let total = taken.add(bytes, ordering: .relaxed).newValue

@@ -51,6 +51,8 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
     private var lastActive = NIODeadline.uptimeNanoseconds(0)
+    /// When the head of the request came that is being received.
+    private var requestBegan = NIODeadline.uptimeNanoseconds(0)
     private var unsentBytes = 0
     private var inputIsClosed = false
     /// Answers given within the reading of their request, each within the one before.
@@ -65,7 +67,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         lastActive = context.eventLoop.now
-        scheduleIdleCheck(context, in: settings.idleTimeout)
+        scheduleIdleCheck(context, in: min(settings.idleTimeout, settings.receivingTimeout))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -88,9 +90,14 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     }
 
     private func onHead(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let answering = Answering(isHead: head.method == .HEAD, version: head.version, keepsAlive: head.isKeepAlive)
+        // None is carried out behind an answer with `Connection: close`: its client would never hear of it.
+        guard case .idle = state else { return }
+        requestBegan = context.eventLoop.now
+        var answering = Answering(isHead: head.method == .HEAD, version: head.version, keepsAlive: head.isKeepAlive)
         do throws(HTTPRefusal) {
             let exchange = try HTTPExchange(head, settings)
+            // NIO's decoder takes what comes after for another protocol, and reads no further.
+            if exchange.headers.asksUpgrade { answering.keepsAlive = false }
             state = .receiving(Receiving(exchange: exchange, answering: answering))
             if exchange.headers.expectsContinue, head.version != .http1_0 {
                 let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
@@ -98,6 +105,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
             }
         } catch {
             let headers = RequestHeaders(head.headers)
+            if headers.asksUpgrade || head.method == .CONNECT { answering.keepsAlive = false }
             let isShort = headers.contentLength ?? 0 <= readOverBytes && !headers.expectsContinue
             if isShort, !head.headers.contains(name: "transfer-encoding") {
                 state = .readingOver(error, answering)
@@ -268,8 +276,11 @@ extension HTTPConnectionHandler {
                 line: isTooLarge ? "request headers too large: \(limits) are allowed" : "no HTTP/1.1 request: \(error)")
             write(refusal.reply, Answering(isHead: false, version: .http1_1, keepsAlive: false), context)
             endAnswerAndClose(context)
-        case .answering, .sending, .lingering, .closing:
+        case .answering, .sending, .lingering:
             context.close(promise: nil)
+        case .closing:
+            // What comes behind the last request is nobody's; the last answer may still be on its way.
+            break
         }
     }
 
@@ -303,13 +314,26 @@ extension HTTPConnectionHandler {
     }
 
     private func checkIdle(_ context: ChannelHandlerContext) {
-        if isMoving(context) { lastActive = context.eventLoop.now }
-        let left = lastActive + settings.idleTimeout - context.eventLoop.now
-        if left <= .zero {
-            context.close(promise: nil)
-        } else {
-            scheduleIdleCheck(context, in: left)
+        let now = context.eventLoop.now
+        if isMoving(context) { lastActive = now }
+        let left = lastActive + settings.idleTimeout - now
+        guard left > .zero else { return context.close(promise: nil) }
+        var leftToReceive = settings.receivingTimeout
+        switch state {
+        case .receiving(let receiving):
+            leftToReceive = requestBegan + settings.receivingTimeout - now
+            guard leftToReceive > .zero else {
+                budget.give(back: receiving.answering.bufferedBytes)
+                return refuseEarly(.tooSlow(settings.receivingTimeout), receiving.answering, context)
+            }
+        case .readingOver(let refusal, let answering):
+            leftToReceive = requestBegan + settings.receivingTimeout - now
+            guard leftToReceive > .zero else { return refuseEarly(refusal, answering, context) }
+        case .idle, .answering, .sending, .lingering, .closing:
+            break
         }
+        // Never later than the end of a request whose head comes right after this look.
+        scheduleIdleCheck(context, in: min(left, leftToReceive))
     }
 
     /// A request in the node has the node's deadline; an answer on its way must be shorter than at the last look.
@@ -328,6 +352,13 @@ extension HTTPConnectionHandler {
 }
 
 extension HTTPRefusal {
+    fileprivate static func tooSlow(_ limit: TimeAmount) -> HTTPRefusal {
+        HTTPRefusal(
+            status: .requestTimeout,
+            line: "the request was not complete after \(limit.nanoseconds / 1_000_000_000) s; nothing was written",
+            kind: .unavailable)
+    }
+
     fileprivate static func tooManyBodies(limit: Int) -> HTTPRefusal {
         HTTPRefusal(
             status: .serviceUnavailable,

@@ -4,6 +4,7 @@ public import NIOCore
 import NIOHTTP1
 public import NIOPosix
 public import ServiceLifecycle
+import Synchronization
 
 /// The client door over HTTP: Riak's object, ping, stats and preference list resources.
 ///
@@ -32,12 +33,11 @@ public struct HTTPDoor: Service {
     }
 
     /// Returns after a graceful stop, when the requests that were under way have been answered.
-    /// - Throws: ``HTTPDoorError``.
+    /// - Throws: ``ListenError``.
     public func run() async throws {
         let connections = HTTPConnections(
             settings: settings, responder: HTTPResponder(node: node, now: { ServerDate.unixSeconds }),
-            budget: BodyBudget(limit: settings.maximumBufferedBytes))
-        let address = "\(settings.host):\(settings.port)"
+            budget: BodyBudget(limit: settings.maximumBufferedBytes), cut: CutConnections())
         var quiet = logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         let server = connections.server(
@@ -53,12 +53,36 @@ public struct HTTPDoor: Service {
             eventLoopGroup: group, logger: quiet)
         do {
             try await server.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw HTTPDoorError.addressInUse(address)
         } catch {
-            throw HTTPDoorError.cannotListen(address: address, reason: "\(error)")
+            throw settings.listenError(error)
+        }
+        let cut = connections.cut.count.load(ordering: .relaxed)
+        if cut > 0 {
+            logger.warning(
+                "connections closed before all on them was answered: the stop had no more time",
+                metadata: ["connections": "\(cut)"])
         }
     }
+
+    /// Whether the address could be listened at now: found out before a node begins, a port in use costs nothing.
+    ///
+    /// - Throws: ``ListenError``.
+    public static func check(_ settings: HTTPDoorSettings) async throws {
+        do {
+            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelOption(.autoRead, value: false)
+                .bind(host: settings.host, port: settings.port).get()
+            try await channel.close().get()
+        } catch {
+            throw settings.listenError(error)
+        }
+    }
+}
+
+/// Those that a stop closed while something was under way on them: idle ones are closed when it begins.
+final class CutConnections: Sendable {
+    let count = Atomic<Int>(0)
 }
 
 /// How a connection that Hummingbird has accepted is spoken on.
@@ -70,6 +94,7 @@ struct HTTPConnections: ServerChildChannel {
     let settings: HTTPDoorSettings
     let responder: HTTPResponder
     let budget: BodyBudget
+    let cut: CutConnections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
@@ -95,7 +120,12 @@ struct HTTPConnections: ServerChildChannel {
                 logger.debug("HTTP connection ended: \(error)")
             }
         } onCancel: {
-            value.channel.close(promise: nil)
+            value.channel.eventLoop.execute {
+                // One that has closed may not have been noticed here yet.
+                guard value.channel.isActive else { return }
+                cut.count.add(1, ordering: .relaxed)
+                value.channel.close(promise: nil)
+            }
         }
     }
 }

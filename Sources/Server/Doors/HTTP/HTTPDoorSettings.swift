@@ -19,6 +19,9 @@ public struct HTTPDoorSettings: Sendable {
     public var maximumConnections = 4096
     /// A connection on which nothing arrives for as long, and for which nothing is being done, is closed.
     public var idleTimeout = TimeAmount.seconds(60)
+    /// A request that is not here as a whole so long after its head is answered 408, and its connection closed: one
+    /// that comes byte by byte would hold its part of the budget for ever.
+    public var receivingTimeout = TimeAmount.minutes(2)
     /// What is read and thrown away after a request was refused before its end: the client sees an answer only if its
     /// connection is not reset while it still sends.
     public var lingeringBytes = 64 << 20
@@ -28,19 +31,8 @@ public struct HTTPDoorSettings: Sendable {
         self.host = host
         self.port = port
     }
-}
 
-/// Why the door could not open.
-public enum HTTPDoorError: Error, Sendable, CustomStringConvertible {
-    case addressInUse(String)
-    case cannotListen(address: String, reason: String)
-
-    public var description: String {
-        switch self {
-        case .addressInUse(let address):
-            "cannot listen for HTTP on \(address): the address is in use; end the other process or set listen.http"
-        case .cannotListen(let address, let reason):
-            "cannot listen for HTTP on \(address): \(reason)"
-        }
+    func listenError(_ cause: any Error) -> ListenError {
+        ListenError(door: "http", address: NetworkAddress(host: host, port: port), cause: cause)
     }
 }

@@ -49,7 +49,7 @@ struct HTTPResponder: Sendable {
                 switch reply {
                 case .stored(let stored):
                     var answer =
-                        stored.map { ObjectReply($0, put.key, exchange.headers, now: now()).written() }
+                        stored.flatMap { ObjectReply($0, put.key, exchange.headers, now: now()).written() }
                         ?? HTTPReply(madeKey ? .created : .noContent)
                     if madeKey {
                         if answer.status == .ok { answer.status = .created }

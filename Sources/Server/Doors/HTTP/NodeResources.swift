@@ -42,6 +42,11 @@ enum StatsResource {
         .json(Statistics(status: status))
     }
 
+    /// By the counters' names here. Riak's names without `_total` are those of the last minute, which is not kept.
+    static let counterNames = [
+        ("gets", "node_gets_total"), ("puts", "node_puts_total"), ("read_repairs", "read_repairs_total"),
+    ]
+
     private struct Name: CodingKey {
         var stringValue: String
         var intValue: Int? { nil }
@@ -56,11 +61,6 @@ enum StatsResource {
     }
 
     private struct Statistics: Encodable {
-        /// By the counters' names here. Riak's names without `_total` are those of the last minute, which is not kept.
-        static let counterNames = [
-            ("gets", "node_gets_total"), ("puts", "node_puts_total"), ("read_repairs", "read_repairs_total"),
-        ]
-
         var status: NodeStatus
 
         func encode(to encoder: any Encoder) throws {
@@ -74,7 +74,7 @@ enum StatsResource {
             try put("ring_num_partitions", status.partitions)
             try put("ring_members", status.peers.map(\.name))
             try put("connected_nodes", status.peers.filter { $0.linked && $0.name != status.node }.map(\.name))
-            for (counter, name) in Self.counterNames { try put(name, status.counters[counter, default: 0]) }
+            for (counter, name) in StatsResource.counterNames { try put(name, status.counters[counter, default: 0]) }
             try put("rotor", status)
         }
     }

@@ -24,32 +24,36 @@ struct ObjectReply {
 
     /// - Parameter vtag: The tag of the one sibling that is wanted.
     func read(vtag: String?) -> HTTPReply {
-        let siblings = found.object.siblings
-        guard let vtag else {
-            return siblings.count == 1 ? one(siblings[0], isRead: true) : several(isRead: true)
-        }
-        guard let sibling = siblings.first(where: { $0.tag == vtag }) else {
-            return .notFound(context: nil)
-        }
-        return one(sibling, isRead: true)
-    }
-
-    /// After a write that was asked to return the body. The write stands, so whatever the client accepts, it is
-    /// answered.
-    func written() -> HTTPReply {
-        let siblings = found.object.siblings
-        return siblings.count == 1 ? one(siblings[0], isRead: false) : several(isRead: false)
-    }
-
-    private func one(_ sibling: Sibling, isRead: Bool) -> HTTPReply {
-        let tag = sibling.tag
-        if isRead, let reply = decided(tag: tag, sibling.stamp) { return reply }
-        let stored: ObjectHeaders
         do throws(MetadataError) {
-            stored = try ObjectHeaders(metadata: sibling.content.metadata, in: key.bucket)
+            guard let vtag else { return try whole(isRead: true) }
+            guard let sibling = found.object.siblings.first(where: { $0.tag == vtag }) else {
+                return .notFound(context: nil)
+            }
+            return try one(sibling, isRead: true)
         } catch {
             return Self.undecodable(error)
         }
+    }
+
+    /// After a write that was asked to return the body. The write stands, so whatever the client accepts, it is
+    /// answered; nil where the body cannot be shown.
+    func written() -> HTTPReply? {
+        do throws(MetadataError) {
+            return try whole(isRead: false)
+        } catch {
+            return nil
+        }
+    }
+
+    private func whole(isRead: Bool) throws(MetadataError) -> HTTPReply {
+        let siblings = found.object.siblings
+        return siblings.count == 1 ? try one(siblings[0], isRead: isRead) : try several(isRead: isRead)
+    }
+
+    private func one(_ sibling: Sibling, isRead: Bool) throws(MetadataError) -> HTTPReply {
+        let tag = sibling.tag
+        if isRead, let reply = decided(tag: tag, sibling.stamp) { return reply }
+        let stored = try ObjectHeaders(metadata: sibling.content.metadata, in: key.bucket)
         if isRead, accept.quality(of: stored.contentType) == 0 {
             return notAcceptable(available: stored.contentType)
         }
@@ -62,7 +66,7 @@ struct ObjectReply {
         return HTTPReply(.ok, headers: headers, body: sibling.content.value)
     }
 
-    private func several(isRead: Bool) -> HTTPReply {
+    private func several(isRead: Bool) throws(MetadataError) -> HTTPReply {
         let tag = found.object.tag
         let newest = found.object.newest.stamp
         let text = accept.quality(of: "text/plain")
@@ -76,15 +80,11 @@ struct ObjectReply {
             return HTTPReply(
                 .multipleChoices, headers: headers, body: ByteBuffer(string: "Siblings:\n" + tags.joined()))
         }
-        do throws(MetadataError) {
-            var parts: [MultipartMixed.Part] = []
-            for sibling in found.object.siblings { parts.append(try part(sibling)) }
-            let body = MultipartMixed(parts: parts, tag: tag)
-            headers.add(name: "Content-Type", value: body.contentType)
-            return HTTPReply(.multipleChoices, headers: headers, body: body.encoded())
-        } catch {
-            return Self.undecodable(error)
-        }
+        var parts: [MultipartMixed.Part] = []
+        for sibling in found.object.siblings { parts.append(try part(sibling)) }
+        let body = MultipartMixed(parts: parts, tag: tag)
+        headers.add(name: "Content-Type", value: body.contentType)
+        return HTTPReply(.multipleChoices, headers: headers, body: body.encoded())
     }
 
     private func part(_ sibling: Sibling) throws(MetadataError) -> MultipartMixed.Part {
