@@ -50,11 +50,9 @@ private struct Reducer {
     mutating func reduce(_ first: SimulationReport) {
         // Named, the kinds that the seed has drawn are the same run.
         var kinds = options.faults ?? first.plannedKinds
-        for kind in kinds {
-            let fewer = kinds.filter { $0 != kind }
-            if keep({ $0.faults = fewer }) { kinds = fewer }
-        }
-        if keep({ $0.operations = max(1, first.operations / 2) }) { halveOperations(first.operations / 2) }
+        dropKinds(&kinds)
+        if keep({ $0.operations = max(1, first.operations / 2) }) { lessenOperations(first.operations / 2) }
+        dropKinds(&kinds)
         let planned = Simulator.run(seed: seed, options: options).plannedFaults
         drop(Array(0..<planned)) { options, faults in options.skippedFaults += faults }
         drop(Array(0..<first.clients)) { options, clients in options.skippedClients += clients }
@@ -62,7 +60,14 @@ private struct Reducer {
         options.skippedClients.sort()
     }
 
-    private mutating func halveOperations(_ operations: Int) {
+    private mutating func dropKinds(_ kinds: inout [FaultKind]) {
+        for kind in kinds {
+            let fewer = kinds.filter { $0 != kind }
+            if keep({ $0.faults = fewer }) { kinds = fewer }
+        }
+    }
+
+    private mutating func lessenOperations(_ operations: Int) {
         var operations = operations
         while operations > 1, keep({ $0.operations = operations / 2 }) { operations /= 2 }
         while operations > 1, keep({ $0.operations = operations * 3 / 4 }) { operations = operations * 3 / 4 }

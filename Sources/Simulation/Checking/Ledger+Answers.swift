@@ -153,7 +153,9 @@ extension Ledger {
         var r = max(
             1, layout.promised(operation.r, default: type.r, of: key.layout),
             layout.promised(operation.pr, default: type.pr, of: key.layout))
-        if !found, operation.basicQuorum ?? type.basicQuorum { r = min(r, n / 2 + 1) }
+        // A delete cannot ask for it.
+        let asked = operation.kind == .get ? operation.basicQuorum : nil
+        if !found, asked ?? type.basicQuorum { r = min(r, n / 2 + 1) }
         let others = key.layout.holders.filter { holder in
             let damage = operation.damageAtStart[holder]
             if damage != 0, damage == key.damage[holder] { return true }

@@ -6,6 +6,8 @@ struct VirtualTimepiece {
     private let rate: UInt64
     /// Milliseconds that the wall clock is ahead of true time.
     private(set) var wallOffset: Int
+    /// The wall clock shows true time, whatever the timer does.
+    private var isRight = false
 
     /// Unix milliseconds at which every run begins.
     private static let origin: UInt64 = 1_700_000_000_000
@@ -22,11 +24,12 @@ struct VirtualTimepiece {
 
     mutating func setRight() {
         wallOffset = 0
+        isRight = true
     }
 
     func time(at trueTime: UInt64) -> Time {
         let ticked = trueTime * rate / 1024
-        let wall = Int(Self.origin + ticked / 1_000_000) + wallOffset
+        let wall = Int(Self.origin + (isRight ? trueTime : ticked) / 1_000_000) + wallOffset
         return Time(monotonic: Instant(nanoseconds: ticked), wall: UInt64(wall))
     }
 
