@@ -252,4 +252,15 @@ import Versions
         let cart = try node.key(type: "carts") { $0.contains(node.me) }
         #expect(node.request(put(cart)).storage.count == 1, "where siblings are kept it mints itself")
     }
+
+    @Test("a node that only ticks for a while stamps its next write by the clock, not by its last reservation")
+    func idle() throws {
+        let node = try NodeHarness()
+        for _ in 0..<30 {
+            node.milliseconds += 2_000
+            node.handle(.tick)
+        }
+        let mint = try #require(node.request(put(try node.ownKey())).storage.first)
+        #expect(try NodeHarness.minted(mint).newest.stamp.milliseconds == node.now.wall)
+    }
 }
