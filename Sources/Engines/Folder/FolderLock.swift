@@ -28,7 +28,11 @@ package final class FolderLock: @unchecked Sendable {
     /// Gives the lock back. A second call does nothing.
     package func release() {
         monitor.withLock {
-            if descriptor >= 0 { close(descriptor) }
+            if descriptor >= 0 {
+                // A child that is about to exec still shares the lock, until it has closed its descriptors (flock(2)).
+                flock(descriptor, LOCK_UN)
+                close(descriptor)
+            }
             descriptor = -1
         }
     }
