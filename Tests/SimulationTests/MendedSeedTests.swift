@@ -5,32 +5,30 @@ import Testing
 /// Seeds that found a bug in the node. They must stay green, and must find it again where it is planted anew, for a
 /// seed whose run has changed proves nothing any more.
 @Suite struct MendedSeedTests {
-    @Test(
-        "a peer that has lost its memory does not confirm an old copy of another node",
-        arguments: [UInt64(1914), 1969, 2918, 3188])
-    func forgetfulPeer(_ seed: UInt64) {
+    /// Two nodes keep their dots apart, and no longer do with the bug planted again.
+    private func expectMended(_ seed: UInt64, _ bug: PlantedBug) {
         var options = SimulationOptions()
         options.nodes = 2
         options.faults = [.wipe, .oldCopy, .restart]
         let mended = Simulator.run(seed: seed, options: options)
         #expect(mended.passed, "\(mended)")
-        options.bug = .forgetfulConfirms
+        options.bug = bug
         let broken = Simulator.run(seed: seed, options: options)
         #expect(broken.violation?.truth == .noDotTwice, "\(broken)")
+    }
+
+    @Test(
+        "a peer that has lost its memory does not confirm an old copy of another node",
+        arguments: [UInt64(1914), 1969, 2918, 3188])
+    func forgetfulPeer(_ seed: UInt64) {
+        expectMended(seed, .forgetfulConfirms)
     }
 
     /// An old copy was started, stopped in good order before any peer had heard of it, and started again: by then its
     /// number was above the one that peers knew.
     @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3943)])
     func unconfirmedStart(_ seed: UInt64) {
-        var options = SimulationOptions()
-        options.nodes = 2
-        options.faults = [.wipe, .oldCopy, .restart]
-        let mended = Simulator.run(seed: seed, options: options)
-        #expect(mended.passed, "\(mended)")
-        options.bug = .unconfirmedContinues
-        let broken = Simulator.run(seed: seed, options: options)
-        #expect(broken.violation?.truth == .noDotTwice, "\(broken)")
+        expectMended(seed, .unconfirmedContinues)
     }
 
     /// Found as seed 45 of the simulator's first form.

@@ -306,18 +306,21 @@ struct HTTPConnectionTests {
         try await door.close()
     }
 
-    @Test("a stop lets the requests under way be answered, closes their connections and takes no new ones")
-    func drain() async throws {
-        let door = try await OpenDoor.open()
+    /// Two connections: the node works on a request of the first, the second has had its answer.
+    private func busyAndIdle(_ door: OpenDoor) async throws -> (DoorConnection, DoorConnection) {
         let busy = try await door.connect()
         let idle = try await door.connect()
         #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
         door.node.hold()
         try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
-        while door.node.heldCount == 0 {
-            try Task.checkCancellation()
-            await Task.yield()
-        }
+        try await door.node.untilHeld(1)
+        return (busy, idle)
+    }
+
+    @Test("a stop lets the requests under way be answered, closes their connections and takes no new ones")
+    func drain() async throws {
+        let door = try await OpenDoor.open()
+        let (busy, idle) = try await busyAndIdle(door)
         await door.shut()
         #expect(await idle.rest() == "")
         door.node.release()
@@ -335,10 +338,7 @@ struct HTTPConnectionTests {
         for count in 1...3 {
             let connection = try await door.connect()
             try await connection.send(RequestText.put("/buckets/b/keys/k", String(repeating: "x", count: 30)))
-            while door.node.heldCount < count {
-                try Task.checkCancellation()
-                await Task.yield()
-            }
+            try await door.node.untilHeld(count)
             await connection.close()
         }
         door.node.release()
@@ -393,15 +393,7 @@ struct HTTPConnectionTests {
     @Test("a stop that has no more time says how many connections it cut")
     func cut() async throws {
         let door = try await OpenDoor.open()
-        let busy = try await door.connect()
-        let idle = try await door.connect()
-        #expect(try await idle.exchange(RequestText.plain("GET", "/ping")).status == 200)
-        door.node.hold()
-        try await busy.send(RequestText.put("/buckets/b/keys/k", "x"))
-        while door.node.heldCount == 0 {
-            try Task.checkCancellation()
-            await Task.yield()
-        }
+        let (busy, idle) = try await busyAndIdle(door)
         await door.shut()
         #expect(await idle.rest() == "")
         await door.cancel()

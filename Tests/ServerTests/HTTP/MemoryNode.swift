@@ -49,7 +49,14 @@ final class MemoryNode: NodeService {
         for answer in held { answer() }
     }
 
-    var heldCount: Int { state.withLock { $0.held.count } }
+    /// Waits until so many answers are kept back, or the test's time is over.
+    func untilHeld(_ count: Int) async throws {
+        while state.withLock({ $0.held.count < count }) {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
+
     var requests: [ClientRequest] { state.withLock { $0.requests } }
 
     func perform(_ request: ClientRequest) async -> ClientReply {
