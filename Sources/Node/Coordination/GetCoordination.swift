@@ -53,9 +53,10 @@ struct GetCoordination {
         self.deadline = deadline
     }
 
-    /// The replicas to ask now, so that as many are asked as answers are missing; `extra` more to hedge.
+    /// Whether a hedge would find a replica that has not been asked.
     var hasMoreToAsk: Bool { asked < candidates.count }
 
+    /// The replicas to ask now, so that as many are asked as answers are missing; `extra` more to hedge.
     mutating func replicasToAsk(extra: Int = 0) -> ArraySlice<MemberID> {
         let waitedFor = asked - answers.count
         let count = max(0, min(candidates.count - asked, tally.wanted - waitedFor + extra))

@@ -1,8 +1,10 @@
 import NIOCore
 import Node
 
-/// Which store holds each bucket type's objects, as the folder remembers it. A type that were served from another store
-/// would have lost its objects, and give births that were given before (design: truth 4).
+/// Which store holds each bucket type's objects, as the folder remembers it. Served from another store, a type would
+/// have lost its objects, and would give births that were given before (design: truth 4).
+///
+/// Without the file, as at the first start, every type is new.
 struct BucketTypeStores {
     let file: CheckedFile
 
@@ -26,25 +28,20 @@ struct BucketTypeStores {
         var buffer = ByteBuffer(integer: format)
         buffer.writeInteger(UInt32(stores.count))
         for (type, store) in stores.sorted(by: { $0.key < $1.key }) {
-            for text in [type, store] {
-                buffer.writeInteger(UInt32(text.utf8.count))
-                buffer.writeString(text)
-            }
+            buffer.writeCounted(type)
+            buffer.writeCounted(store)
         }
         return buffer
     }
 
     private func read() throws(DataFolderError) -> [String: String] {
         guard var buffer = try file.read() else { return [:] }
-        func readText() -> String? {
-            buffer.readInteger(as: UInt32.self).flatMap { buffer.readString(length: Int($0)) }
-        }
         guard buffer.readInteger(as: UInt8.self) == Self.format, let count = buffer.readInteger(as: UInt32.self) else {
             throw .damaged(path: file.path, reason: "of another format")
         }
         var stores: [String: String] = [:]
         for _ in 0..<count {
-            guard let type = readText(), let store = readText() else {
+            guard let type = buffer.readCountedText(), let store = buffer.readCountedText() else {
                 throw .damaged(path: file.path, reason: "ends early")
             }
             stores[type] = store

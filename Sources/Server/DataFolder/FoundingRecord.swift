@@ -12,20 +12,16 @@ struct FoundingRecord: Sendable {
 
     func encoded() -> ByteBuffer {
         var buffer = ByteBuffer()
-        func write(_ text: String) {
-            buffer.writeInteger(UInt32(text.utf8.count))
-            buffer.writeString(text)
-        }
         buffer.writeInteger(Self.format)
-        write(node)
-        write(founding.name)
+        buffer.writeCounted(node)
+        buffer.writeCounted(founding.name)
         buffer.writeInteger(UInt32(founding.partitioning.count))
         buffer.writeInteger(UInt32(founding.n))
         buffer.writeInteger(UInt32(founding.founders.count))
         for founder in founding.founders {
-            write(founder.name)
-            write(founder.address)
-            write(founder.zone)
+            buffer.writeCounted(founder.name)
+            buffer.writeCounted(founder.address)
+            buffer.writeCounted(founder.zone)
             buffer.writeInteger(founder.weight.bitPattern)
         }
         return buffer
@@ -39,21 +35,19 @@ struct FoundingRecord: Sendable {
     /// Reads what ``encoded()`` wrote at `path`.
     init(decoding bytes: ByteBuffer, path: String) throws(DataFolderError) {
         var buffer = bytes
-        func readText() -> String? {
-            buffer.readInteger(as: UInt32.self).flatMap { buffer.readString(length: Int($0)) }
-        }
         guard let format = buffer.readInteger(as: UInt8.self) else { throw .damaged(path: path, reason: "empty") }
         guard format == Self.format else {
             throw .foreign(path: path, detail: "format \(format), this program knows \(Self.format); use a newer rotor")
         }
-        guard let node = readText(), let name = readText(),
+        guard let node = buffer.readCountedText(), let name = buffer.readCountedText(),
             let partitions = buffer.readInteger(as: UInt32.self),
             let n = buffer.readInteger(as: UInt32.self),
             let count = buffer.readInteger(as: UInt32.self)
         else { throw .damaged(path: path, reason: "ends early") }
         var founders: [Founding.Founder] = []
         for _ in 0..<count {
-            guard let name = readText(), let address = readText(), let zone = readText(),
+            guard let name = buffer.readCountedText(), let address = buffer.readCountedText(),
+                let zone = buffer.readCountedText(),
                 let weight = buffer.readInteger(as: UInt64.self)
             else { throw .damaged(path: path, reason: "ends early") }
             founders.append(
