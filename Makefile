@@ -44,7 +44,7 @@ else
 	$(SWIFT) test $(TEST_FLAGS) $(IMPORTS_DECLARED) --no-parallel $(TESTS)
 endif
 
-test-core: lint-format ## the tests of what needs no HTTP and TLS packages: a minute or two from nothing
+test-core: lint-format ## the tests of what needs no HTTP and TLS packages, which build in a minute or two
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)
 
 lint: lint-format ## source format, warnings as errors, and the tidy tests
