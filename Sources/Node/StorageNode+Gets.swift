@@ -95,15 +95,21 @@ extension StorageNode {
         switch get.purpose {
         case .client(let id):
             queue.emit(.reply(id, reply(to: get, context)))
-        case .deletion(var delete, let origin):
-            guard let merged = get.merged, !merged.isDeleted else {
-                answer(origin, .notFound(context: context.map { seal($0, get.key) }), &queue)
-                return
+        case .write(var order, let origin):
+            if let failure = order.conditionFailure(of: get.merged) {
+                return fail(origin, .conditionFailed(failure), &queue)
+            }
+            if case .delete = order.kind {
+                guard let merged = get.merged, !merged.isDeleted else {
+                    answer(origin, .notFound(context: context.map { seal($0, get.key) }), &queue)
+                    return
+                }
+                order.context = order.context ?? context
             }
             // What the read took is gone from the whole request's time.
-            delete.timeoutMilliseconds = get.deadline.milliseconds(since: now.monotonic)
+            order.timeoutMilliseconds = get.deadline.milliseconds(since: now.monotonic)
             do throws(RequestFailure) {
-                try startWrite(.deletion(delete), get.bucketType, context, origin, now, &queue)
+                try startWrite(order, get.bucketType, origin, now, &queue)
             } catch {
                 onNotMinted(origin, error, now, &queue)
             }
@@ -121,7 +127,7 @@ extension StorageNode {
     private mutating func fail(_ get: GetCoordination, _ failure: RequestFailure, _ queue: inout EffectQueue) {
         switch get.purpose {
         case .client(let id): fail(id, failure, &queue)
-        case .deletion(_, let origin): fail(origin, failure, &queue)
+        case .write(_, let origin): fail(origin, failure, &queue)
         }
     }
 

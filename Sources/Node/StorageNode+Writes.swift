@@ -4,39 +4,38 @@ import Versions
 
 /// Puts and deletes: Dynamo §4.5.
 extension StorageNode {
-    /// What a write mints.
-    enum Write {
-        case put(PutRequest)
-        case deletion(DeleteRequest)
-    }
-
     /// This node coordinates a write; it is a holder.
     mutating func coordinate(
         _ request: ClientRequest, _ bucketType: Int, _ context: Context?, _ origin: RequestOrigin, _ now: Time,
         _ queue: inout EffectQueue
     ) throws(RequestFailure) {
+        let order: WriteOrder
         switch request {
-        case .put(let put):
-            try startWrite(.put(put), bucketType, context, origin, now, &queue)
-        case .delete(let delete) where context == nil:
-            var get = GetRequest(key: delete.key)
-            get.r = delete.r
-            get.pr = delete.pr
-            get.timeoutMilliseconds = delete.timeoutMilliseconds
-            try startGet(get, bucketType, for: .deletion(delete, origin), now, &queue)
-        case .delete(let delete):
-            try startWrite(.deletion(delete), bucketType, context, origin, now, &queue)
+        case .put(let put): order = WriteOrder(put, context, try opened(put.condition, put.key))
+        case .delete(let delete): order = WriteOrder(delete, context, try opened(delete.condition, delete.key))
         // Any node coordinates a get itself.
         case .get: return
+        }
+        guard order.readsFirst else { return try startWrite(order, bucketType, origin, now, &queue) }
+        var get = GetRequest(key: order.key)
+        get.r = order.r
+        get.pr = order.pr
+        get.timeoutMilliseconds = order.timeoutMilliseconds
+        try startGet(get, bucketType, for: .write(order, origin), now, &queue)
+    }
+
+    private func opened(_ condition: WriteCondition?, _ key: ObjectKey) throws(RequestFailure) -> MintCondition? {
+        switch condition {
+        case nil: return nil
+        case .absent: return .absent
+        case .unchanged(let sealed): return .unchanged(since: try open(sealed, key)?.vector ?? VersionVector())
         }
     }
 
     mutating func startWrite(
-        _ write: Write, _ bucketType: Int, _ context: Context?, _ origin: RequestOrigin, _ now: Time,
-        _ queue: inout EffectQueue
+        _ order: WriteOrder, _ bucketType: Int, _ origin: RequestOrigin, _ now: Time, _ queue: inout EffectQueue
     ) throws(RequestFailure) {
         let type = settings.bucketTypes[bucketType]
-        let order = WriteOrder(write)
         let bytes = order.content.value.readableBytes + order.content.metadata.readableBytes
         guard bytes <= type.maximumObjectBytes else {
             throw .objectTooLarge(bytes: bytes, limit: type.maximumObjectBytes)
@@ -53,7 +52,7 @@ extension StorageNode {
             throw .tooFewReachable(kind, needed: needed, reachable: others.count + 1)
         }
         guard let stamp = clock.now(wall: now.wall) else { throw .notReady }
-        if type.policy == .lastWriteWins { try check(max(stamp, context?.stamp ?? .zero), now) }
+        if type.policy == .lastWriteWins { try check(stamp, order.context, now) }
         let milliseconds = timeout(order.timeoutMilliseconds)
         let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
         let correlation = puts.insert(
@@ -63,8 +62,9 @@ extension StorageNode {
                 timeoutMilliseconds: milliseconds, deadline: deadline))
         watch(correlation, until: deadline, now)
         let mint = Mint(
-            content: order.content, isTombstone: order.isTombstone, context: context, now: stamp, policy: type.policy,
-            truncation: type.vectorLimit.map(Truncation.init(limit:)), maximumSiblings: type.maximumSiblings)
+            content: order.content, isTombstone: order.isTombstone, context: order.context, now: stamp,
+            policy: type.policy, truncation: type.vectorLimit.map(Truncation.init(limit:)),
+            maximumSiblings: type.maximumSiblings, condition: order.condition)
         queue.emit(
             .storage(
                 StorageRequest(
@@ -73,8 +73,13 @@ extension StorageNode {
                     operation: .mint(mint, by: minter, durable: dw > 0))))
     }
 
-    /// The other replicas would refuse such a stamp: their disks would lack what was minted here.
-    private func check(_ stamp: HybridTime, _ now: Time) throws(RequestFailure) {
+    /// Where the last write wins. A stamp too far ahead is refused by the other replicas: their disks would lack what
+    /// was minted here. One behind this node's clock may be less than that of an older write, which would win.
+    private func check(_ stamp: HybridTime, _ context: Context?, _ now: Time) throws(RequestFailure) {
+        guard now.wall <= stamp.milliseconds else {
+            throw .clockBehind(milliseconds: now.wall - clock.ceiling.milliseconds)
+        }
+        let stamp = max(stamp, context?.stamp ?? .zero)
         guard clock.accepts(stamp, wall: now.wall) else {
             throw .clockAhead(milliseconds: stamp.milliseconds - now.wall)
         }
@@ -107,7 +112,7 @@ extension StorageNode {
         case .failed(_, let failure):
             if put.minted == nil {
                 puts.remove(correlation)
-                onNotMinted(put.origin, .storage(failure), now, &queue)
+                onNotMinted(put.origin, RequestFailure(ofMint: failure), now, &queue)
             } else {
                 puts[correlation]?.onLocalFailure()
                 settle(correlation, &queue)
@@ -155,36 +160,5 @@ extension StorageNode {
         let failure = RequestFailure.timedOut(
             lacking.kind, needed: lacking.needed, got: lacking.got, milliseconds: put.timeoutMilliseconds)
         fail(put.origin, failure, &queue)
-    }
-}
-
-/// What puts and deletes have in common for their coordinator.
-private struct WriteOrder {
-    let key: ObjectKey
-    let content: Content
-    let isTombstone: Bool
-    let kind: PutCoordination.Kind
-    let w: Quorum?
-    let pw: Quorum?
-    let dw: Quorum?
-    let timeoutMilliseconds: Int?
-
-    init(_ write: StorageNode.Write) {
-        switch write {
-        case .put(let put):
-            key = put.key
-            content = put.content
-            isTombstone = false
-            kind = .put(returnBody: put.returnBody)
-            (w, pw, dw) = (put.w, put.pw, put.dw)
-            timeoutMilliseconds = put.timeoutMilliseconds
-        case .deletion(let delete):
-            key = delete.key
-            content = Content(metadata: ByteBuffer(), value: ByteBuffer())
-            isTombstone = true
-            kind = .delete
-            (w, pw, dw) = (delete.w, delete.pw, delete.dw)
-            timeoutMilliseconds = delete.timeoutMilliseconds
-        }
     }
 }

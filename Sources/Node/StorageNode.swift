@@ -15,6 +15,9 @@ public struct StorageNode: ~Copyable {
     var clock: HybridClock
     /// The clock's ceiling that is being made durable.
     var reservation: (revision: UInt64, ceiling: HybridTime)?
+    /// When to look whether the clock needs another reservation, if nothing happens until then. Else the first write
+    /// of a node that was idle for a while would bear the time of its last reservation.
+    private var nextClockLook: Instant?
     var gets: RequestTable<GetCoordination>
     var puts: RequestTable<PutCoordination>
     var forwards: RequestTable<ForwardedRequest>
@@ -65,8 +68,10 @@ public struct StorageNode: ~Copyable {
 
     /// When the next ``Event/tick`` is due.
     public var nextDeadline: Instant? {
-        guard let start = starts.nextDeadline else { return deadlines.next }
-        return deadlines.next.map { min($0, start) } ?? start
+        [deadlines.next, starts.nextDeadline, nextClockLook].reduce(nil) { earliest, next in
+            guard let earliest, let next else { return earliest ?? next }
+            return min(earliest, next)
+        }
     }
 
     /// As it was last handed out to be made durable.
@@ -165,9 +170,16 @@ public struct StorageNode: ~Copyable {
     }
 
     private mutating func reserveClock(_ now: Time, into queue: inout EffectQueue) {
-        guard reservation == nil, let ceiling = clock.reservationNeeded(wall: now.wall) else { return }
-        let revision = keeper.change(&queue) { $0.clockCeiling = ceiling }
-        reservation = (revision, ceiling)
+        guard reservation == nil else { return }
+        if let ceiling = clock.reservationNeeded(wall: now.wall) {
+            let revision = keeper.change(&queue) { $0.clockCeiling = ceiling }
+            reservation = (revision, ceiling)
+            nextClockLook = nil
+        } else if nextClockLook.map({ $0 <= now.monotonic }) ?? true {
+            // The wall clock may jump: it is not left alone for long.
+            let rest = min(clock.millisecondsToReservation(wall: now.wall), clock.window / 2)
+            nextClockLook = now.monotonic.advanced(byMilliseconds: Int(rest))
+        }
     }
 
     /// Tells whoever asked for a write.

@@ -113,6 +113,7 @@ public final class ObjectStore: @unchecked Sendable {
             } catch {
                 switch error {
                 case .tooManySiblings(let count, let limit): throw .tooManySiblings(count: count, limit: limit)
+                case .conditionFailed(let failure): throw .conditionFailed(failure)
                 }
             }
             try group.put(Record(mark: minted.mark, object: minted.object), under: recordKey)

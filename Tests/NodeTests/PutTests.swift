@@ -240,12 +240,10 @@ import Versions
 
     @Test("where the last write wins, a coordinator whose clock was far ahead lets another mint")
     func clockAhead() throws {
-        var type = BucketType(name: "default", store: "main", n: 3)
-        type.policy = .lastWriteWins
         let siblings = BucketType(name: "carts", store: "main", n: 3)
         var record = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 77)
         record.clockCeiling = HybridTime(milliseconds: 1_700_000_000_000 + 7_200_000)
-        let node = try NodeHarness(types: [type, siblings], record: record)
+        let node = try NodeHarness(types: [Self.lastWriteWins(), siblings], record: record)
         let effects = node.request(put(try node.ownKey()))
         #expect(effects.storage.isEmpty)
         #expect(effects.forwards.count == 1)
@@ -253,14 +251,51 @@ import Versions
         #expect(node.request(put(cart)).storage.count == 1, "where siblings are kept it mints itself")
     }
 
-    @Test("a node that only ticks for a while stamps its next write by the clock, not by its last reservation")
+    private static func lastWriteWins() -> BucketType {
+        var type = BucketType(name: "default", store: "main", n: 3)
+        type.policy = .lastWriteWins
+        return type
+    }
+
+    @Test("an idle node keeps its reservation of stamps up with the clock, by deadlines of its own")
     func idle() throws {
-        let node = try NodeHarness()
-        for _ in 0..<30 {
-            node.milliseconds += 2_000
-            node.handle(.tick)
-        }
+        let node = try NodeHarness(types: [Self.lastWriteWins()])
+        let records = node.pass(milliseconds: 60_000).records
+        #expect((8...20).contains(records.count), "\(records.count) reservations of ten seconds in a minute")
         let mint = try #require(node.request(put(try node.ownKey())).storage.first)
         #expect(try NodeHarness.minted(mint).newest.stamp.milliseconds == node.now.wall)
+    }
+
+    @Test("where the last write wins, nothing is stamped behind the clock: another holder mints")
+    func clockBehind() throws {
+        let node = try NodeHarness(
+            types: [Self.lastWriteWins(), BucketType(name: "carts", store: "main", n: 3)])
+        // The machine was suspended for a while.
+        node.milliseconds += 60_000
+        node.persistsAtOnce = false
+        let effects = node.request(put(try node.ownKey()))
+        #expect(effects.storage.isEmpty)
+        #expect(effects.forwards.count == 1)
+        let cart = try node.key(type: "carts") { $0.contains(node.me) }
+        #expect(node.request(put(cart)).storage.count == 1, "where siblings are kept it mints itself")
+        let renewed = try #require(effects.records.last)
+        node.handle(.persisted(revision: renewed.revision))
+        let mint = try #require(node.request(put(try node.ownKey())).storage.first)
+        #expect(try NodeHarness.minted(mint).newest.stamp.milliseconds == node.now.wall)
+    }
+
+    @Test("a node that nobody can stand in for says that its stamps are behind, and has written nothing")
+    func clockBehindAlone() throws {
+        let node = try NodeHarness(members: 1, n: 1, types: [Self.lastWriteWins()])
+        node.milliseconds += 60_000
+        node.persistsAtOnce = false
+        let effects = node.request(put(ObjectKey(type: "default", bucket: "b", key: "k")))
+        guard case .clockBehind(let milliseconds)? = effects.failure else {
+            Issue.record("\(effects.replies)")
+            return
+        }
+        #expect((1...60_000).contains(milliseconds))
+        #expect(effects.failure?.consequence == .unavailable)
+        #expect(effects.storage.isEmpty)
     }
 }

@@ -35,7 +35,7 @@ import Testing
             let report = Simulator.run(seed: seed, options: options)
             #expect(report.passed, "\(report)")
             #expect(report.permittedLosses == 0, "seed \(seed): \(report.permittedLosses) writes lost")
-            #expect(report.acknowledgedWrites > 20, "seed \(seed): \(report.acknowledgedWrites) writes acknowledged")
+            #expect(report.acknowledgedWrites >= 10, "seed \(seed): \(report.acknowledgedWrites) writes acknowledged")
         }
     }
 }

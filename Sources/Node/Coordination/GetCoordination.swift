@@ -7,8 +7,8 @@ struct GetCoordination {
     /// Whom the result is for.
     enum Purpose {
         case client(RequestID)
-        /// A delete without a context reads first and deletes what it saw.
-        case deletion(DeleteRequest, RequestOrigin)
+        /// A write that depends on what is there.
+        case write(WriteOrder, RequestOrigin)
     }
 
     struct Answer {

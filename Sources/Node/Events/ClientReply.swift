@@ -47,6 +47,11 @@ public enum RequestFailure: Error, Hashable, Sendable {
     case coordinatorUnreachable(String)
     /// A last-write-wins write would be stamped so far ahead of the coordinator's clock that replicas refuse it.
     case clockAhead(milliseconds: UInt64)
+    /// A last-write-wins write would be stamped behind the coordinator's clock, and might lose against older ones: its
+    /// reservation of stamps ended so long ago, in a pause or by a jump of the clock.
+    case clockBehind(milliseconds: UInt64)
+    /// The condition of a conditional put does not hold: nothing was written.
+    case conditionFailed(ConditionFailure)
     /// The node has started, but does not know yet whether it may mint versions; or it is about to stop.
     case notReady
     case overloaded(waiting: Int, limit: Int)
@@ -65,10 +70,11 @@ extension RequestFailure {
     /// A read that fails has no outcome: for `coordinatorLost`, `outcomeUnknown` means `unavailable` there.
     public var consequence: Consequence {
         switch self {
-        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused: .refused
-        case .tooFewReachable, .notReady, .overloaded, .coordinatorUnreachable, .clockAhead: .unavailable
+        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused, .conditionFailed: .refused
+        case .tooFewReachable, .notReady, .overloaded, .coordinatorUnreachable, .clockAhead, .clockBehind:
+            .unavailable
         case .storage(let failure): failure.isRefusal ? .refused : .unavailable
-        // A delete reads before it mints.
+        // A delete or a conditional put reads before it mints.
         case .notEnoughReplies(let kind, _, _), .timedOut(let kind, _, _, _):
             kind == .r || kind == .pr ? .unavailable : .outcomeUnknown
         case .coordinatorLost: .outcomeUnknown
@@ -77,14 +83,23 @@ extension RequestFailure {
 }
 
 extension RequestFailure {
+    /// The coordinator's store has minted nothing.
+    init(ofMint failure: StorageFailure) {
+        if case .conditionFailed(let failure) = failure {
+            self = .conditionFailed(failure)
+        } else {
+            self = .storage(failure)
+        }
+    }
+
     /// A coordinator could not mint, for a reason of its own: another one may do the write. Not where it is overloaded:
     /// its load would be the next one's.
     var isCoordinatorsOwn: Bool {
         switch self {
-        case .notReady, .coordinatorUnreachable, .clockAhead: true
+        case .notReady, .coordinatorUnreachable, .clockAhead, .clockBehind: true
         case .storage(let failure): !failure.isRefusal && failure != .overloaded
-        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused, .tooFewReachable,
-            .notEnoughReplies, .timedOut, .coordinatorLost, .overloaded:
+        case .unknownBucketType, .badName, .objectTooLarge, .quorumAboveN, .contextRefused, .conditionFailed,
+            .tooFewReachable, .notEnoughReplies, .timedOut, .coordinatorLost, .overloaded:
             false
         }
     }
@@ -117,6 +132,11 @@ extension RequestFailure: CustomStringConvertible {
         case .clockAhead(let milliseconds):
             "the write would be stamped \(milliseconds) ms ahead of this node's clock, more than replicas take; nothing"
                 + " was written: set the clocks right"
+        case .clockBehind(let milliseconds):
+            "this node's reservation of stamps ended \(milliseconds) ms ago, and the write might lose against older ones;"
+                + " nothing was written: the reservation is being renewed, try again"
+        case .conditionFailed(let failure):
+            failure.description
         case .storage(let failure):
             failure.description
         case .notReady:

@@ -69,6 +69,11 @@ public struct PutRequest: Sendable {
     public var content: Content
     /// The sealed context of an earlier get; nil for a write that has seen nothing.
     public var context: ByteBuffer?
+    /// Nil: the put is done whatever is there.
+    public var condition: WriteCondition?
+    /// Of the read that looks whether the condition holds.
+    public var r: Quorum?
+    public var pr: Quorum?
     public var w: Quorum?
     public var pw: Quorum?
     public var dw: Quorum?
@@ -83,10 +88,24 @@ public struct PutRequest: Sendable {
     }
 }
 
+/// What must be there for a write to be done.
+///
+/// The coordinator reads R replicas, and where the condition holds of what they have, it mints the write on its own copy
+/// only if the condition holds there too: of two writes with the same condition through one coordinator, one is done.
+/// It is no lock. Through two coordinators both may be done, and then both are kept, as siblings.
+public enum WriteCondition: Sendable, Hashable {
+    /// No object, or a deleted one.
+    case absent
+    /// The object that this sealed context was given with, and nothing newer.
+    case unchanged(since: ByteBuffer)
+}
+
 public struct DeleteRequest: Sendable {
     public var key: ObjectKey
     /// The sealed context of what is to be deleted; nil: the coordinator reads first and deletes what it saw.
     public var context: ByteBuffer?
+    /// Nil: whatever is there is deleted.
+    public var condition: WriteCondition?
     public var r: Quorum?
     public var pr: Quorum?
     public var w: Quorum?

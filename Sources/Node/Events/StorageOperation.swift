@@ -81,11 +81,12 @@ public enum StorageFailure: Error, Hashable, Sendable {
     /// The object is larger than the engine takes.
     case tooLarge(bytes: Int, limit: Int)
     case tooManySiblings(count: Int, limit: Int)
+    case conditionFailed(ConditionFailure)
     case overloaded
 
     var isRefusal: Bool {
         switch self {
-        case .tooLarge, .tooManySiblings: true
+        case .tooLarge, .tooManySiblings, .conditionFailed: true
         case .damaged, .full, .ended, .failed, .overloaded: false
         }
     }
@@ -101,6 +102,7 @@ extension StorageFailure: CustomStringConvertible {
         case .tooLarge(let bytes, let limit): "object of \(bytes) bytes with its siblings: the store takes \(limit)"
         case .tooManySiblings(let count, let limit):
             "\(count) siblings: at most \(limit) are allowed; read the object, merge them and write it back"
+        case .conditionFailed(let failure): failure.description
         case .overloaded: "the store's queue is full"
         }
     }

@@ -18,6 +18,9 @@ public struct Preconditions: Hashable, Sendable {
     /// Whether a write has to look at the object first.
     public var concernWrites: Bool { ifMatch != nil || ifNoneMatch != nil || ifUnmodifiedSince != nil }
 
+    /// Of a write: nothing but that there is no object.
+    public var askForAbsence: Bool { ifNoneMatch == "*" && ifMatch == nil && ifUnmodifiedSince == nil }
+
     public var isEmpty: Bool { !concernWrites && ifModifiedSince == nil }
 
     /// - Parameters:

@@ -1,5 +1,6 @@
 import NIOCore
 import Node
+import Versions
 
 /// Why replicas and coordinators did not do what was asked.
 extension MessageCoding {
@@ -46,6 +47,9 @@ extension MessageCoding {
             buffer.writeCount(count)
             buffer.writeCount(limit)
         case .overloaded: buffer.writeInteger(UInt8(7))
+        case .conditionFailed(let failure):
+            buffer.writeInteger(UInt8(8))
+            write(failure, into: &buffer)
         }
     }
 
@@ -59,6 +63,7 @@ extension MessageCoding {
         case 5: return .tooLarge(bytes: try reader.count("bytes"), limit: try reader.count("limit"))
         case 6: return .tooManySiblings(count: try reader.count("siblings"), limit: try reader.count("limit"))
         case 7: return .overloaded
+        case 8: return .conditionFailed(try conditionFailure(&reader))
         default: throw .impossible("storage failure", UInt64(kind))
         }
     }
@@ -104,6 +109,10 @@ extension MessageCoding {
             buffer.writeInteger(UInt8(13))
             buffer.writeText(name)
         case .clockAhead(let milliseconds): buffer.writeMultipleIntegers(UInt8(14), milliseconds)
+        case .clockBehind(let milliseconds): buffer.writeMultipleIntegers(UInt8(15), milliseconds)
+        case .conditionFailed(let failure):
+            buffer.writeInteger(UInt8(16))
+            write(failure, into: &buffer)
         }
     }
 
@@ -134,7 +143,29 @@ extension MessageCoding {
         case 12: return .overloaded(waiting: try reader.count("waiting"), limit: try reader.count("limit"))
         case 13: return .coordinatorUnreachable(try reader.text("coordinator"))
         case 14: return .clockAhead(milliseconds: try reader.integer("milliseconds"))
+        case 15: return .clockBehind(milliseconds: try reader.integer("milliseconds"))
+        case 16: return .conditionFailed(try conditionFailure(&reader))
         default: throw .impossible("request's failure", UInt64(kind))
+        }
+    }
+
+    private static func write(_ failure: ConditionFailure, into buffer: inout ByteBuffer) {
+        switch failure {
+        case .exists: buffer.writeInteger(UInt8(1))
+        case .missing: buffer.writeInteger(UInt8(2))
+        case .modified: buffer.writeInteger(UInt8(3))
+        }
+    }
+
+    private static func conditionFailure(
+        _ reader: inout MessageReader
+    ) throws(MessageCodingError) -> ConditionFailure {
+        let number: UInt8 = try reader.integer("failed condition")
+        switch number {
+        case 1: return .exists
+        case 2: return .missing
+        case 3: return .modified
+        default: throw .impossible("failed condition", UInt64(number))
         }
     }
 

@@ -21,15 +21,15 @@ extension MessageCoding {
             buffer.writeLengthPrefixed(put.content.metadata)
             buffer.writeLengthPrefixed(put.content.value)
             buffer.writeOptional(put.context) { $0.writeLengthPrefixed($1) }
-            write(put.w, into: &buffer)
-            write(put.pw, into: &buffer)
-            write(put.dw, into: &buffer)
+            write(put.condition, into: &buffer)
+            for quorum in [put.r, put.pr, put.w, put.pw, put.dw] { write(quorum, into: &buffer) }
             buffer.writeFlag(put.returnBody)
             buffer.writeOptional(put.timeoutMilliseconds) { $0.writeCount($1) }
         case .delete(let delete):
             buffer.writeInteger(UInt8(3))
             buffer.writeLengthPrefixed(delete.key.canonicalBytes)
             buffer.writeOptional(delete.context) { $0.writeLengthPrefixed($1) }
+            write(delete.condition, into: &buffer)
             for quorum in [delete.r, delete.pr, delete.w, delete.pw, delete.dw] { write(quorum, into: &buffer) }
             buffer.writeOptional(delete.timeoutMilliseconds) { $0.writeCount($1) }
         }
@@ -50,6 +50,9 @@ extension MessageCoding {
             let key = try reader.key()
             let content = Content(metadata: try reader.bytes("metadata"), value: try reader.bytes("value"))
             var put = PutRequest(key: key, content: content, context: try optionalBytes(&reader, "context"))
+            put.condition = try condition(&reader)
+            put.r = try quorum(&reader)
+            put.pr = try quorum(&reader)
             put.w = try quorum(&reader)
             put.pw = try quorum(&reader)
             put.dw = try quorum(&reader)
@@ -58,6 +61,7 @@ extension MessageCoding {
             return .put(put)
         case 3:
             var delete = DeleteRequest(key: try reader.key(), context: try optionalBytes(&reader, "context"))
+            delete.condition = try condition(&reader)
             delete.r = try quorum(&reader)
             delete.pr = try quorum(&reader)
             delete.w = try quorum(&reader)
@@ -111,6 +115,27 @@ extension MessageCoding {
     }
 
     // MARK: Options
+
+    /// 0 for none, 1 for absent, 2 and the context for unchanged.
+    private static func write(_ condition: WriteCondition?, into buffer: inout ByteBuffer) {
+        switch condition {
+        case nil: buffer.writeInteger(UInt8(0))
+        case .absent: buffer.writeInteger(UInt8(1))
+        case .unchanged(let context):
+            buffer.writeInteger(UInt8(2))
+            buffer.writeLengthPrefixed(context)
+        }
+    }
+
+    private static func condition(_ reader: inout MessageReader) throws(MessageCodingError) -> WriteCondition? {
+        let kind: UInt8 = try reader.integer("condition")
+        switch kind {
+        case 0: return nil
+        case 1: return .absent
+        case 2: return .unchanged(since: try reader.bytes("condition's context"))
+        default: throw .impossible("condition", UInt64(kind))
+        }
+    }
 
     /// 0 for none; 1 and the count; 2, 3, 4 for one, quorum, all.
     private static func write(_ quorum: Quorum?, into buffer: inout ByteBuffer) {

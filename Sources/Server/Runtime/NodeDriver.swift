@@ -38,7 +38,6 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
     private var batchDepth = 0
     private var now: Time
     private var tick: (at: Instant, scheduled: Scheduled<Void>)?
-    private var idleTicks: RepeatedTask?
     private var readyWaiters: [EventLoopPromise<Void>] = []
     private var drainWaiter: EventLoopPromise<Void>?
     private var isStopped = false
@@ -73,12 +72,6 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         node.start(now, into: &effects)
         settle()
         schedule()
-        // An idle node renews its reservation of stamps too. Else its first write, after a while without any, would
-        // bear the time of the last reservation, and lose against older writes where the last write wins.
-        idleTicks = loop.scheduleRepeatedTask(initialDelay: .seconds(2), delay: .seconds(2)) { [weak self] _ in
-            guard let self else { return }
-            batch { self.handle(.tick) }
-        }
     }
 
     // MARK: Requests, from any thread
@@ -264,7 +257,6 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         inbox.close()
         tick?.scheduled.cancel()
         tick = nil
-        idleTicks?.cancel()
         for reply in requests.takeAll() { reply(.failed(.coordinatorLost(nodeName))) }
         for waiter in readyWaiters { waiter.fail(NodeStopped()) }
         readyWaiters.removeAll()

@@ -139,6 +139,11 @@ struct KeyLedger {
         return newest.map { DotSet($0) } ?? DotSet()
     }
 
+    /// Of what a copy holds: what a reader of it finds.
+    func live(of held: DotSet) -> DotSet {
+        survivors(of: held).elements.reduce(into: DotSet()) { if !mints[$1].isTombstone { $0.insert($1) } }
+    }
+
     private func checkClosed(_ covered: DotSet, _ what: @autoclosure () -> String) throws(Objection) {
         let missing = past(of: covered).subtracting(covered)
         guard missing.isEmpty else {

@@ -48,6 +48,7 @@ extension Ledger {
                     truth: .quorumKept, detail: "#\(number) is acknowledged, but nothing was minted")
             }
             try checkPromises(operation, key.mints[mint])
+            try checkRead(of: operation)
             acknowledged += 1
             if let found {
                 let covered = try key.examine(found.object)
@@ -144,7 +145,7 @@ extension Ledger {
 
     /// As many replicas as asked for must be able to have said this: readable copies, of which none had anything before
     /// the read that the answer lacks. So quorums overlap: of what more than N - R replicas held, no R are without.
-    private func checkCurrent(
+    func checkCurrent(
         _ covered: DotSet, _ operation: Operation, found: Bool
     ) throws(KeyLedger.Objection) {
         let key = keys[operation.key]

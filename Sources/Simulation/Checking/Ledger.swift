@@ -52,7 +52,7 @@ struct Ledger {
     mutating func onInvoked(_ operation: Operation) {
         var operation = operation
         let key = keys[operation.key]
-        if operation.kind == .get || (operation.kind == .delete && operation.context == nil) {
+        if operation.reads {
             operation.heldAtStart = key.held
             operation.lossesAtStart = key.losses
             operation.damageAtStart = key.damage
@@ -86,7 +86,7 @@ struct Ledger {
     // MARK: Stores
 
     /// A store has minted a version: `mint` as the node asked for it, before anybody could change it.
-    mutating func onMinted(_ mint: Mint, _ object: VersionedObject, key: Int, at time: UInt64) {
+    mutating func onMinted(_ mint: Mint, _ object: VersionedObject, key: Int, node: Int, at time: UInt64) {
         check(key, at: time) { ledger throws(KeyLedger.Objection) in
             let newest = object.newest
             guard newest.content.value == mint.content.value, newest.isTombstone == mint.isTombstone else {
@@ -107,7 +107,10 @@ struct Ledger {
                 dot: newest.dot, stamp: newest.stamp, value: newest.content.value, isTombstone: newest.isTombstone,
                 operation: number, past: past, minted: time)
             let index = try ledger.keys[key].add(entry)
-            if let number { ledger.operations[number].mint = index }
+            if let number {
+                ledger.operations[number].mint = index
+                try ledger.checkCondition(of: ledger.operations[number], heldThere: ledger.keys[key].held[node])
+            }
             try ledger.checkDeletes(of: key)
             _ = try ledger.keys[key].examine(object)
         }
@@ -301,6 +304,7 @@ struct Ledger {
             operation in
             var line = "\(operation.invoked / 1_000_000) ms: client \(operation.client) at node \(operation.node):"
             line += " #\(operation.number) \(operation.kind)"
+            if let condition = operation.condition { line += " if \(condition)" }
             if operation.kind == .put { line += " \(operation.value)" }
             if operation.context != nil { line += " knowing \(keys[key].names(operation.seen))" }
             if let mint = operation.mint { line += ", minted as \(keys[key].mints[mint].dot)" }

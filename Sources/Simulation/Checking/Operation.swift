@@ -10,6 +10,13 @@ struct Operation {
         case delete
     }
 
+    enum Condition: Equatable {
+        /// There is no object.
+        case absent
+        /// Nothing newer is there than what the client had seen.
+        case unchanged
+    }
+
     enum Outcome: Equatable {
         case open
         /// A get, or a delete that found nothing.
@@ -34,6 +41,8 @@ struct Operation {
     /// The sealed context sent along, and what the client had seen when it got that context.
     var context: ByteBuffer?
     var seen = DotSet()
+    /// A put's, if it has one.
+    var condition: Condition?
     /// The writes whose values it had seen with that context.
     var seenWrites: [Int] = []
     /// What the answer showed, and its context covers.
@@ -58,6 +67,9 @@ struct Operation {
     var answered: UInt64?
     /// The process that took the request.
     var process: Int?
+
+    /// Its coordinator reads before it writes.
+    var reads: Bool { kind == .get || condition != nil || (kind == .delete && context == nil) }
 
     init(
         number: Int, client: Int, key: Int, node: Int, kind: Kind, invoked: UInt64, timeoutMilliseconds: Int

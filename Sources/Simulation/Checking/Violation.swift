@@ -18,6 +18,8 @@ public struct Violation: Error, Sendable, Equatable, CustomStringConvertible {
         case bounded = "what a node keeps is bounded, and gone when all is answered"
         case historyKept = "what clients were told of their writes still holds at the end"
         case order = "a version's stamp is later than those of what its writer had seen"
+        case conditionKept = "a conditional put is done only where its condition holds"
+        case stampCurrent = "where the last write wins, no write is stamped behind its coordinator's clock"
     }
 
     public let truth: Truth

@@ -73,7 +73,7 @@ struct ClusterLayout {
 
     private static func type(for usage: KeyUsage) -> Int {
         switch usage {
-        case .cart, .counter, .probe: 0
+        case .cart, .counter, .conditional, .probe: 0
         case .blind, .deletions: 1
         case .anything: 2
         }

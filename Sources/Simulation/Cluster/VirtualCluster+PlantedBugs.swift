@@ -14,7 +14,7 @@ extension VirtualCluster {
 
     /// Carries out a group. `body` gets each completion with the request as the node made it.
     func perform(
-        _ group: [StorageRequest], _ store: NodeProcess.Store,
+        _ group: [StorageRequest], _ store: NodeProcess.Store, of node: Int,
         _ body: (StorageRequest, StorageCompletion) -> Void
     ) {
         guard bug != nil else {
@@ -45,7 +45,7 @@ extension VirtualCluster {
             let request = request(of: completion, in: group)
             if refused.contains(completion.token) {
                 guard case .minted = completion else { return }
-                spy(request, completion)
+                spy(request, completion, node)
                 body(request, .failed(request.token, .full))
             } else if bug == .answerBeforeSync, case .written(let token, durable: false) = completion {
                 body(request, .written(token, durable: true))
@@ -70,6 +70,9 @@ extension VirtualCluster {
             twisted.operation = .mint(mint, by: minter, durable: false)
         case .merge(let object, let policy, true) where strikes(.answerBeforeSync):
             twisted.operation = .merge(object, policy, durable: false)
+        case .mint(var mint, let minter, let durable) where mint.condition != nil && strikes(.conditionIgnored):
+            mint.condition = nil
+            twisted.operation = .mint(mint, by: minter, durable: durable)
         case .mint(var mint, let minter, let durable) where mint.context != nil && strikes(.contextIgnored, 200):
             mint.context = nil
             twisted.operation = .mint(mint, by: minter, durable: durable)
@@ -88,6 +91,17 @@ extension VirtualCluster {
         default: break
         }
         return twisted
+    }
+
+    /// The stamp that a node whose reservation is behind would give.
+    func stampedLate(_ request: StorageRequest) -> StorageRequest {
+        guard case .mint(var mint, let minter, let durable) = request.operation, strikes(.stampBehind, 200) else {
+            return request
+        }
+        var late = request
+        mint.now = HybridTime(milliseconds: mint.now.milliseconds - 100_000)
+        late.operation = .mint(mint, by: minter, durable: durable)
+        return late
     }
 
     /// The last byte of an object's encoding is that of its last sibling's value.

@@ -9,8 +9,10 @@ extension VirtualCluster {
     /// What a store takes in; more is answered as overload.
     private var queueLimit: Int { layout.isTight ? 6 : 256 }
 
-    func store(_ request: StorageRequest, _ node: Int, _ process: NodeProcess) {
+    func store(_ asked: StorageRequest, _ node: Int, _ process: NodeProcess) {
+        let request = stampedLate(asked)
         transcript.mix(request.token.rawValue)
+        checkStamp(of: request, node)
         if case .read = request.operation {
             plan(.storageRead(node, process: process.number, request), after: diskTime(node, 0...1))
             return
@@ -23,6 +25,15 @@ extension VirtualCluster {
         }
         store.waiting.append(request)
         if store.group == nil, store.waiting.count == 1 { planGroup(node, process, request.store) }
+    }
+
+    private func checkStamp(of request: StorageRequest, _ node: Int) {
+        guard case .mint(let mint, _, _) = request.operation, mint.policy == .lastWriteWins else { return }
+        let wall = machines[node].timepiece.time(at: now).wall
+        guard mint.now.milliseconds < wall else { return }
+        ledger.object(
+            .stampCurrent, "\(name(node)) stamps a write \(wall - mint.now.milliseconds) ms behind its clock",
+            key: keyIndex(of: request), at: now)
     }
 
     private func planGroup(_ node: Int, _ process: NodeProcess, _ store: Int) {
@@ -59,9 +70,9 @@ extension VirtualCluster {
         }
         var done: [StorageCompletion] = []
         var minted: [StorageCompletion] = []
-        perform(group, store) { request, completion in
+        perform(group, store, of: node) { request, completion in
             if case .minted = completion {
-                spy(request, completion)
+                spy(request, completion, node)
                 minted.append(completion)
             } else {
                 done.append(completion)
@@ -89,11 +100,11 @@ extension VirtualCluster {
     }
 
     /// Tells the ledger what was minted.
-    func spy(_ request: StorageRequest, _ completion: StorageCompletion) {
+    func spy(_ request: StorageRequest, _ completion: StorageCompletion, _ node: Int) {
         guard case .minted(_, let object) = completion, case .mint(let mint, _, _) = request.operation,
             let key = keyIndex(of: request)
         else { return }
-        ledger.onMinted(mint, object, key: key, at: now)
+        ledger.onMinted(mint, object, key: key, node: node, at: now)
     }
 
     /// The commit under way is over: its writes are what readers see.

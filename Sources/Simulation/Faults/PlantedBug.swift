@@ -33,6 +33,10 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case mintForgotten
     /// A put ignores its context: what its client had reconciled comes back.
     case contextIgnored
+    /// A coordinator looks at what R replicas have, and mints a conditional put whatever its own copy holds by then.
+    case conditionIgnored
+    /// A node that was idle stamps a write with the time of its last reservation.
+    case stampBehind
     /// A replica puts what it is sent in the place of what it has.
     case mergeReplaces
     /// Replicas store a value that nobody wrote.

@@ -46,7 +46,7 @@ enum ApplicationValue {
                 }
             }
             return counts
-        case .blind, .deletions, .anything, .probe: return []
+        case .blind, .deletions, .anything, .conditional, .probe: return []
         }
     }
 

@@ -63,7 +63,7 @@ final class SimulatedRun {
 
     func run() -> SimulationReport {
         defer { cluster.closeAll() }
-        while cluster.ledger.violation == nil, let event = cluster.next() {
+        while cluster.ledger.violation == nil, !isDone, let event = cluster.next() {
             handle(event)
         }
         let ledger = cluster.ledger
@@ -91,6 +91,11 @@ final class SimulatedRun {
             default: (kind, count)
             }
         }
+    }
+
+    /// Nodes never stop looking at their clocks.
+    private var isDone: Bool {
+        if case .done = part { true } else { false }
     }
 
     private func handle(_ event: SimulationEvent) {
@@ -165,7 +170,7 @@ final class SimulatedRun {
     private func takeInHand(_ key: Int, _ client: Int) {
         switch cluster.layout.keys[key].usage {
         case .cart, .counter: clients[client].inHand = key
-        case .blind, .deletions, .anything, .probe: break
+        case .blind, .deletions, .anything, .conditional, .probe: break
         }
     }
 
@@ -197,7 +202,11 @@ final class SimulatedRun {
             if operation.kind == .put, generator.chance(500) { takeInHand(operation.key, client) }
             if generator.chance(500) { clients[client].home = generator.below(cluster.machines.count) }
         }
-        planStep(client, generator.chance(500) ? 0...50 : 50...800)
+        if generator.chance(cluster.layout.workload.restPermille) {
+            planStep(client, 11_000...25_000)
+        } else {
+            planStep(client, generator.chance(500) ? 0...50 : 50...800)
+        }
     }
 
     // MARK: The parts of a run

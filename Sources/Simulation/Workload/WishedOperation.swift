@@ -31,6 +31,13 @@ extension VirtualClient {
             } else if draw >= 30 {
                 put(&operation, draw < 50 ? seen : nil)
             }
+        case .conditional:
+            if draw >= 90 {
+                delete(&operation, seen)
+            } else if draw >= 30 {
+                put(&operation, draw < 75 ? seen : nil)
+                operation.condition = operation.context == nil ? .absent : .unchanged
+            }
         case .anything, .probe:
             if draw >= 80 {
                 delete(&operation, draw < 94 ? seen : nil)
@@ -103,6 +110,13 @@ extension Operation {
             return .get(get)
         case .put:
             var put = PutRequest(key: key, content: Content(value: ApplicationValue.encode(value)), context: context)
+            switch condition {
+            case nil: break
+            case .absent: put.condition = .absent
+            case .unchanged: put.condition = context.map { .unchanged(since: $0) }
+            }
+            put.r = r
+            put.pr = pr
             put.w = w
             put.pw = pw
             put.dw = dw

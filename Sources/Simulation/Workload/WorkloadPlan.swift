@@ -1,4 +1,4 @@
-/// What clients do in a run. The first five choose what they do it to, the others how they behave.
+/// What clients do in a run. The first six choose what they do it to, the others how they behave.
 public enum WorkloadKind: String, CaseIterable, Sendable {
     /// Read, union of the siblings, one thing more, write back (Dynamo §4.4): nothing is ever taken out.
     case carts
@@ -10,6 +10,8 @@ public enum WorkloadKind: String, CaseIterable, Sendable {
     case deletes
     /// Anything, on a type whose last writer wins.
     case lastWriteWins
+    /// Puts on condition that there is nothing, or that nothing has changed.
+    case conditionalPuts
     /// All clients want the same few keys.
     case hotKeys
     /// Clients give up early and try again elsewhere, while the first try may still be under way.
@@ -18,8 +20,12 @@ public enum WorkloadKind: String, CaseIterable, Sendable {
     case staleContexts
     /// Clients move from node to node, without waiting for one to have what another told them.
     case wandering
+    /// Clients do nothing for longer than a node's reservation of stamps lasts.
+    case rests
 
-    static let choices: [WorkloadKind] = [.carts, .counters, .blindWrites, .deletes, .lastWriteWins]
+    static let choices: [WorkloadKind] = [
+        .carts, .counters, .blindWrites, .deletes, .lastWriteWins, .conditionalPuts,
+    ]
 
     var usage: KeyUsage? {
         switch self {
@@ -28,7 +34,8 @@ public enum WorkloadKind: String, CaseIterable, Sendable {
         case .blindWrites: .blind
         case .deletes: .deletions
         case .lastWriteWins: .anything
-        case .hotKeys, .impatience, .staleContexts, .wandering: nil
+        case .conditionalPuts: .conditional
+        case .hotKeys, .impatience, .staleContexts, .wandering, .rests: nil
         }
     }
 }
@@ -40,6 +47,7 @@ enum KeyUsage {
     case blind
     case deletions
     case anything
+    case conditional
     /// Written by the run itself at the end, to see that everything works again.
     case probe
 }
@@ -54,6 +62,7 @@ struct WorkloadPlan {
     let stalePermille: Int
     let hastyPermille: Int
     let wanderPermille: Int
+    let restPermille: Int
 
     /// - Parameters:
     ///   - wished: Kinds to use, all of them; nil: some, drawn.
@@ -72,5 +81,6 @@ struct WorkloadPlan {
         stalePermille = kinds.contains(.staleContexts) ? generator.pick([100, 250, 500]) : 0
         hastyPermille = kinds.contains(.impatience) ? generator.pick([150, 400]) : 0
         wanderPermille = kinds.contains(.wandering) ? generator.pick([250, 800]) : 20
+        restPermille = kinds.contains(.rests) ? generator.pick([50, 200]) : 0
     }
 }

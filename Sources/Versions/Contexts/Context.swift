@@ -13,11 +13,6 @@ public struct Context: Hashable, Sendable {
         self.stamp = stamp
         self.fastest = fastest
     }
-
-    /// Both have seen the same writes, whichever node answered fastest.
-    public func sameVersion(as other: Context) -> Bool {
-        stamp == other.stamp && vector.compared(to: other.vector) == .equal
-    }
 }
 
 extension VersionedObject {

@@ -11,6 +11,8 @@ public struct Mint: Hashable, Sendable {
     public var truncation: Truncation?
     /// A put that would leave more siblings than this, and more than there were, is refused. Nil: no limit.
     public var maximumSiblings: Int?
+    /// What must hold of the record that it is minted onto. Nil: it is minted in any case.
+    public var condition: MintCondition?
 
     public init(
         content: Content,
@@ -19,7 +21,8 @@ public struct Mint: Hashable, Sendable {
         now: HybridTime,
         policy: ConflictPolicy,
         truncation: Truncation? = nil,
-        maximumSiblings: Int? = nil
+        maximumSiblings: Int? = nil,
+        condition: MintCondition? = nil
     ) {
         self.content = content
         self.isTombstone = isTombstone
@@ -28,6 +31,7 @@ public struct Mint: Hashable, Sendable {
         self.policy = policy
         self.truncation = truncation
         self.maximumSiblings = maximumSiblings
+        self.condition = condition
     }
 }
 
@@ -48,9 +52,11 @@ public struct Minted: Hashable, Sendable {
 /// Why a put was not carried out; nothing was changed.
 public enum MintRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case tooManySiblings(count: Int, limit: Int)
+    case conditionFailed(ConditionFailure)
 
     public var description: String {
         switch self {
+        case .conditionFailed(let failure): return failure.description
         case .tooManySiblings(let count, let limit):
             return "the put would make \(count) siblings, the limit is \(limit): "
                 + "get the object, reconcile its siblings, and put the result with the context of that get"
@@ -65,6 +71,7 @@ extension Mint {
     /// than every stamp that the client had seen or that is stored here, so under last-write-wins a put is the
     /// version that a read of this replica returns.
     public func minted(onto stored: VersionedObject?, actor: Actor) throws(MintRefusal) -> Minted {
+        if let failure = condition?.failure(of: stored) { throw .conditionFailed(failure) }
         var vector = stored?.vector ?? VersionVector()
         let counter = vector.counter(of: actor)
         let seen = context?.vector.counter(of: actor) ?? 0

@@ -33,14 +33,16 @@ public struct HybridClock: Sendable {
         self.maximumSkew = maximumSkew
     }
 
-    /// A stamp greater than every one issued before: the wall clock's, or past the greatest stamp observed, if the
-    /// ceiling allows that, or else a logical tick below the ceiling. Nil if there is none left below the ceiling:
-    /// then a reservation must become durable first.
+    /// A stamp greater than every one issued before. It is past the greatest stamp observed and not behind the wall
+    /// clock, as far as the ceiling allows: first the one is given up, then the other. Nil if there is none left below
+    /// the ceiling: then a reservation must become durable first.
+    ///
+    /// Where the last write wins, a stamp behind the wall clock is of no use: an older write may have a greater one.
     public mutating func now(wall milliseconds: UInt64) -> HybridTime? {
-        let tick = issued.next
-        let wished = max(HybridTime(milliseconds: milliseconds), tick, observed.next)
-        let stamp = wished < ceiling ? wished : tick
-        guard stamp < ceiling else { return nil }
+        let current = max(HybridTime(milliseconds: milliseconds), issued.next)
+        guard let stamp = [max(current, observed.next), current, issued.next].first(where: { $0 < ceiling }) else {
+            return nil
+        }
         issued = stamp
         return stamp
     }
@@ -64,6 +66,12 @@ public struct HybridClock: Sendable {
             wall.advanced(byMilliseconds: window / 2), ahead.advanced(byMilliseconds: Self.tickRoom / 2))
         guard ceiling < least else { return nil }
         return max(wall.advanced(byMilliseconds: window), ahead.advanced(byMilliseconds: Self.tickRoom))
+    }
+
+    /// Milliseconds that the wall clock may go on before a reservation is needed, if nothing else happens.
+    public func millisecondsToReservation(wall milliseconds: UInt64) -> UInt64 {
+        let last = ceiling.milliseconds - min(ceiling.milliseconds, window / 2)
+        return last < milliseconds ? 0 : last - milliseconds + 1
     }
 
     /// Milliseconds, of 65,536 ticks each.

@@ -1,6 +1,7 @@
 import Node
 import RiakWire
 import Testing
+import Versions
 
 @Suite("Conditions over HTTP", .timeLimit(.minutes(1)))
 struct HTTPConditionTests {
@@ -64,7 +65,9 @@ struct HTTPConditionTests {
         let got = try await door.get("/buckets/b/keys/k")
         #expect(got.text == "1")
         let tag = try #require(got["ETag"])
-        #expect(again.text == "If-None-Match does not hold: the object's ETag is \(tag)\n")
+        #expect(again.text == "\(ConditionFailure.exists)\n")
+        let twice = try await door.put("/buckets/b/keys/k", "2", "If-None-Match: *", "If-Match: \(tag)")
+        #expect(twice.text == "If-None-Match does not hold: the object's ETag is \(tag)\n")
         #expect(try await door.put("/buckets/b/keys/k", "3", "If-Match: \"x\"").status == 412)
         #expect(try await door.put("/buckets/b/keys/k", "3", "If-Match: W/\(tag)").status == 412)
         let old = "If-Unmodified-Since: Mon, 13 Nov 2023 00:00:00 GMT"
@@ -97,7 +100,7 @@ struct HTTPConditionTests {
         let stale = try await door.put(
             "/buckets/b/keys/k", "3", "X-Riak-If-Not-Modified: \(clock)", "X-Riak-Vclock: \(clock)")
         #expect(stale.status == 409)
-        #expect(stale.text.hasPrefix("modified"))
+        #expect(stale.text == "\(ConditionFailure.modified)\n")
         #expect(try await door.get("/buckets/b/keys/k").text == "2")
         #expect(try await door.put("/buckets/b/keys/k", "3", "X-Riak-If-Not-Modified: AAAA").status == 400)
         #expect(try await door.put("/buckets/b/keys/k", "3", "X-Riak-If-Not-Modified: ?").status == 400)
@@ -112,6 +115,35 @@ struct HTTPConditionTests {
         #expect(response.status == 503)
         #expect(response["X-Rotor-Failure"] == "unavailable")
         #expect(door.node.requests.count == 1)
+        try await door.close()
+    }
+
+    @Test("what the door read for a tag or a date is the node's condition: nothing may come in between")
+    func conditionsOfTheNode() async throws {
+        let door = try await OpenDoor.open()
+        func condition(_ headers: String...) async throws -> WriteCondition? {
+            let before = door.node.requests.count
+            _ = try await door.exchange(RequestText.put("/buckets/b/keys/k", "1", headers))
+            let last = try #require(door.node.requests.dropFirst(before).last)
+            guard case .put(let put) = last else { return nil }
+            return put.condition
+        }
+        #expect(try await condition() == nil)
+        #expect(try await condition("If-None-Match: *") == .absent)
+        let got = try await door.get("/buckets/b/keys/k")
+        let tag = try #require(got["ETag"])
+        guard case .unchanged(let sealed)? = try await condition("If-Match: \(tag)") else {
+            Issue.record("If-Match is no condition of the node")
+            return
+        }
+        #expect(sealed.readableBytes > 0)
+        #expect(try await condition("If-Unmodified-Since: Tue, 14 Nov 2033 22:13:20 GMT") != nil)
+        // It holds where the read says so, but another client was faster.
+        let fresh = try #require(try await door.get("/buckets/b/keys/k")["ETag"])
+        door.node.fail(with: .conditionFailed(.modified), after: 1)
+        let raced = try await door.put("/buckets/b/keys/k", "2", "If-Match: \(fresh)")
+        #expect(raced.status == 412)
+        #expect(raced.text == "\(ConditionFailure.modified)\n")
         try await door.close()
     }
 }

@@ -25,6 +25,7 @@ struct HTTPFailureTests {
             (.timedOut(.pr, needed: 2, got: 1, milliseconds: 100), 503, 503, "unavailable"),
             (.coordinatorUnreachable("b"), 503, 503, "unavailable"),
             (.clockAhead(milliseconds: 70_000), 503, 503, "unavailable"),
+            (.clockBehind(milliseconds: 70_000), 503, 503, "unavailable"),
             (.timedOut(.pw, needed: 2, got: 1, milliseconds: 100), 503, 503, "outcome-unknown"),
             (.coordinatorLost("b"), 503, 503, "outcome-unknown"),
             (.storage(.full), 503, 503, "unavailable"),
@@ -45,7 +46,7 @@ struct HTTPFailureTests {
                 // A read that fails has no outcome that could be unknown.
                 let expected = method == "GET" && kind == "outcome-unknown" ? "unavailable" : kind
                 #expect(response["X-Rotor-Failure"] == expected, "\(method) \(failure)")
-                let canRetry = ["\(RequestFailure.notReady)"].contains("\(failure)") || "\(failure)".hasPrefix("over")
+                let canRetry = "\(failure)".hasSuffix("try again") || "\(failure)".hasPrefix("over")
                 #expect((response["Retry-After"] != nil) == canRetry, "\(failure)")
             }
         }

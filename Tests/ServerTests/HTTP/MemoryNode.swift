@@ -13,7 +13,7 @@ final class MemoryNode: NodeService {
         var actors = ActorSource(node: 1, incarnation: 1, birthCeiling: 0, birthFloor: 0)
         var milliseconds: UInt64 = MemoryNode.epoch * 1000
         var gets: UInt64 = 0
-        var failures: [RequestFailure] = []
+        var failures: [RequestFailure?] = []
         var isHolding = false
         var held: [@Sendable () -> Void] = []
         var requests: [ClientRequest] = []
@@ -30,9 +30,9 @@ final class MemoryNode: NodeService {
         state.withLock { $0.actors.reserved(1 << 20) }
     }
 
-    /// The next request ends with this.
-    func fail(with failure: RequestFailure) {
-        state.withLock { $0.failures.append(failure) }
+    /// The next request, or the one after so many, ends with this.
+    func fail(with failure: RequestFailure, after passing: Int = 0) {
+        state.withLock { $0.failures += Array(repeating: nil, count: passing) + [failure] }
     }
 
     /// Keeps answers back until ``release()``.
@@ -78,7 +78,7 @@ final class MemoryNode: NodeService {
     }
 
     private func answer(_ request: ClientRequest, _ state: inout State) -> ClientReply {
-        guard state.failures.isEmpty else { return .failed(state.failures.removeFirst()) }
+        if !state.failures.isEmpty, let failure = state.failures.removeFirst() { return .failed(failure) }
         let type = String(buffer: request.key.type)
         guard ["default", "shop"].contains(type) else { return .failed(.unknownBucketType(type)) }
         guard request.key.key.readableBytes > 0 else {
@@ -108,6 +108,7 @@ final class MemoryNode: NodeService {
         guard bytes <= Self.maximumObjectBytes else {
             return .failed(.objectTooLarge(bytes: bytes, limit: Self.maximumObjectBytes))
         }
+        if let failure = try failure(of: put.condition, put.key, state) { return .failed(.conditionFailed(failure)) }
         let object = write(put.key, put.content, isTombstone: false, try open(put.context, put.key), &state)
         return .stored(
             put.returnBody ? FoundObject(object: object, context: seal(object.context(), put.key)) : nil)
@@ -116,11 +117,29 @@ final class MemoryNode: NodeService {
     private func delete(_ delete: DeleteRequest, _ state: inout State) throws(ContextError) -> ClientReply {
         let stored = state.objects[delete.key]?.object
         let context = try open(delete.context, delete.key)
+        if let failure = try failure(of: delete.condition, delete.key, state) {
+            return .failed(.conditionFailed(failure))
+        }
         guard context != nil || stored?.isDeleted == false else {
             return .notFound(context: stored.map { seal($0.context(), delete.key) })
         }
         _ = write(delete.key, Content(), isTombstone: true, context ?? stored?.context(), &state)
         return .deleted
+    }
+
+    private func failure(
+        of condition: WriteCondition?, _ key: ObjectKey, _ state: State
+    ) throws(ContextError) -> ConditionFailure? {
+        let stored = state.objects[key]?.object
+        switch condition {
+        case nil: return nil
+        case .absent: return MintCondition.absent.failure(of: stored)
+        case .unchanged(let sealed):
+            let vector =
+                try sealed.readableBytes == 0
+                ? VersionVector() : Context.opened(sealed, with: secret, boundTo: key.canonicalBytes).vector
+            return stored?.isDeleted ?? true ? .missing : MintCondition.unchanged(since: vector).failure(of: stored)
+        }
     }
 
     private func write(

@@ -64,13 +64,14 @@ extension TestRandom {
     }
 
     private mutating func storageFailure() -> StorageFailure {
-        switch below(7) {
+        switch below(8) {
         case 0: .damaged
         case 1: .full
         case 2: .ended("the disk \(below(9)) is gone")
         case 3: .failed("é \(below(9))")
         case 4: .tooLarge(bytes: below(1000), limit: below(1000))
         case 5: .tooManySiblings(count: below(1000), limit: below(1000))
+        case 6: .conditionFailed(conditionFailure())
         default: .overloaded
         }
     }
@@ -88,17 +89,32 @@ extension TestRandom {
             var put = PutRequest(
                 key: key(), content: Content(metadata: bytes(upTo: 20), value: bytes(upTo: 200)),
                 context: chance() ? bytes(upTo: 60) : nil)
+            put.condition = condition()
+            (put.r, put.pr) = (quorum(), quorum())
             (put.w, put.pw, put.dw) = (quorum(), quorum(), quorum())
             put.returnBody = chance()
             if chance() { put.timeoutMilliseconds = below(100_000) }
             return .put(put)
         default:
             var delete = DeleteRequest(key: key(), context: chance() ? bytes(upTo: 60) : nil)
+            delete.condition = condition()
             (delete.r, delete.pr, delete.w) = (quorum(), quorum(), quorum())
             (delete.pw, delete.dw) = (quorum(), quorum())
             if chance() { delete.timeoutMilliseconds = below(100_000) }
             return .delete(delete)
         }
+    }
+
+    private mutating func condition() -> WriteCondition? {
+        switch below(3) {
+        case 0: nil
+        case 1: .absent
+        default: .unchanged(since: bytes(upTo: 60))
+        }
+    }
+
+    private mutating func conditionFailure() -> ConditionFailure {
+        ConditionFailure.allCases[below(ConditionFailure.allCases.count)]
     }
 
     private mutating func quorum() -> Quorum? {
@@ -124,7 +140,7 @@ extension TestRandom {
     private mutating func requestFailure() -> RequestFailure {
         let kinds: [QuorumKind] = [.r, .pr, .w, .pw, .dw]
         let kind = kinds[below(kinds.count)]
-        switch below(14) {
+        switch below(16) {
         case 0: return .unknownBucketType("t\(below(9))")
         case 1: return .badName(part: "Key", length: below(9), limit: below(9))
         case 2: return .objectTooLarge(bytes: below(9), limit: below(9))
@@ -138,6 +154,8 @@ extension TestRandom {
         case 10: return .notReady
         case 11: return .coordinatorUnreachable("node \(below(9))")
         case 12: return .clockAhead(milliseconds: next())
+        case 13: return .clockBehind(milliseconds: next())
+        case 14: return .conditionFailed(conditionFailure())
         default: return .overloaded(waiting: below(9), limit: below(9))
         }
     }

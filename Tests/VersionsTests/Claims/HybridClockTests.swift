@@ -44,6 +44,28 @@ struct HybridClockTests {
         #expect(clock.ceiling == HybridTime(rawValue: 9))
     }
 
+    @Test("what others' clocks are ahead is given up for the ceiling before the own clock is")
+    func observedAhead() {
+        var clock = running(at: 1_000_000)
+        #expect(clock.now(wall: 1_000_000) == HybridTime(milliseconds: 1_000_000))
+        clock.observe(HybridTime(milliseconds: 1_050_000))
+        #expect(clock.now(wall: 1_008_000) == HybridTime(milliseconds: 1_008_000), "not a tick after the last stamp")
+        #expect(clock.now(wall: 1_011_000) == HybridTime(milliseconds: 1_008_000).next, "past its ceiling it ticks")
+        if let ceiling = clock.reservationNeeded(wall: 1_011_000) { clock.reserved(ceiling) }
+        #expect(clock.now(wall: 1_011_000) == HybridTime(milliseconds: 1_050_000).next)
+    }
+
+    @Test("a reservation is needed when so many milliseconds have passed, and not before")
+    func untilReservation() {
+        for wall in stride(from: 1_000_000, to: 1_012_000, by: 7) as StrideTo<UInt64> {
+            let clock = running(at: 1_000_000)
+            let rest = clock.millisecondsToReservation(wall: wall)
+            #expect((rest == 0) == (clock.reservationNeeded(wall: wall) != nil))
+            #expect(clock.reservationNeeded(wall: wall + rest) != nil)
+            if rest > 0 { #expect(clock.reservationNeeded(wall: wall + rest - 1) == nil) }
+        }
+    }
+
     @Test("stamps ascend over wall clocks that jump back, observed stamps, crashes and late reservations")
     func monotone() {
         var issued = 0

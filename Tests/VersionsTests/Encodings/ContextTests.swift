@@ -104,16 +104,6 @@ struct ContextTests {
         #expect(errors[2].description.contains("3 bytes"))
     }
 
-    @Test("which node answered fastest makes no other version")
-    func sameVersion() throws {
-        var node = Replica(node: 1)
-        let object = try node.put("a", context: nil).object
-        #expect(object.context(fastest: 1) != object.context(fastest: 2))
-        #expect(object.context(fastest: 1).sameVersion(as: object.context(fastest: nil)))
-        let next = try node.put("b", context: nil).object
-        #expect(!object.context().sameVersion(as: next.context()))
-    }
-
     @Test("a get's context covers every sibling and bears the greatest stamp")
     func ofObjects() {
         for seed in 0..<300 as Range<UInt64> {

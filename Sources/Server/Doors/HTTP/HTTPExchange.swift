@@ -88,8 +88,6 @@ struct HTTPExchange: Sendable {
         return put
     }
 
-    /// Whether a write has to look at the object first.
-    var isConditional: Bool { headers.preconditions.concernWrites || unmodifiedContext != nil }
 }
 
 extension GetRequest {

@@ -57,7 +57,7 @@ extension HTTPRefusal {
             }
         self.init(status: Self.status(of: failure, kind), line: failure.description, kind: kind)
         switch failure {
-        case .notReady, .overloaded, .storage(.overloaded): headers.append(("Retry-After", "1"))
+        case .notReady, .overloaded, .clockBehind, .storage(.overloaded): headers.append(("Retry-After", "1"))
         default: break
         }
     }
@@ -66,6 +66,7 @@ extension HTTPRefusal {
         switch failure {
         case .unknownBucketType: .notFound
         case .objectTooLarge, .storage(.tooLarge): .payloadTooLarge
+        case .conditionFailed: .conflict
         default: kind == .refused ? .badRequest : .serviceUnavailable
         }
     }

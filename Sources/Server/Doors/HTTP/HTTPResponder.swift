@@ -44,7 +44,9 @@ struct HTTPResponder: Sendable {
     private func respond(
         to exchange: HTTPExchange, _ put: PutRequest, _ madeKey: Bool, _ done: @escaping @Sendable (HTTPReply) -> Void
     ) {
-        afterCheck(of: exchange, put.key, done) {
+        afterCheck(of: exchange, put.key, done) { condition in
+            var put = put
+            put.condition = condition
             node.perform(.put(put)) { reply in
                 switch reply {
                 case .stored(let stored):
@@ -56,7 +58,7 @@ struct HTTPResponder: Sendable {
                         answer.headers.add(name: "Location", value: RequestTarget.path(of: put.key))
                     }
                     done(answer)
-                case .failed(let failure): done(HTTPRefusal(failure, isRead: false).reply)
+                case .failed(let failure): done(refusal(of: exchange, failure).reply)
                 case .found, .notFound, .deleted: done(.unexpected(reply, to: "a put"))
                 }
             }
@@ -66,59 +68,58 @@ struct HTTPResponder: Sendable {
     private func respond(
         to exchange: HTTPExchange, _ delete: DeleteRequest, _ done: @escaping @Sendable (HTTPReply) -> Void
     ) {
-        afterCheck(of: exchange, delete.key, done) {
+        afterCheck(of: exchange, delete.key, done) { condition in
+            var delete = delete
+            delete.condition = condition
             node.perform(.delete(delete)) { reply in
                 switch reply {
                 case .deleted: done(HTTPReply(.noContent))
                 case .notFound(let context): done(.notFound(context: context))
-                case .failed(let failure): done(HTTPRefusal(failure, isRead: false).reply)
+                case .failed(let failure): done(refusal(of: exchange, failure).reply)
                 case .found, .stored: done(.unexpected(reply, to: "a delete"))
                 }
             }
         }
     }
 
-    /// Reads the object before a conditional write. Another write may come in between: a condition is no lock, and two
-    /// clients whose conditions both held make siblings, unless each brings the context of what it saw.
+    /// What a conditional write's node is to hold it to. Tags and dates are the door's own business: it reads the object,
+    /// and what it found is to be unchanged when the node writes.
     private func afterCheck(
         of exchange: HTTPExchange, _ key: ObjectKey, _ done: @escaping @Sendable (HTTPReply) -> Void,
-        write: @escaping @Sendable () -> Void
+        write: @escaping @Sendable (WriteCondition?) -> Void
     ) {
-        guard exchange.isConditional else { return write() }
+        let preconditions = exchange.headers.preconditions
+        let condition = exchange.unmodifiedContext.map { WriteCondition.unchanged(since: $0) }
+        guard preconditions.concernWrites else { return write(condition) }
+        if preconditions.askForAbsence, condition == nil { return write(.absent) }
         node.perform(.get(GetRequest(key: key, exchange.options))) { reply in
+            let found: FoundObject?
             switch reply {
-            case .found(let found):
-                if let refusal = refusal(of: exchange, found) { done(refusal.reply) } else { write() }
-            case .notFound:
-                if let refusal = refusal(of: exchange, nil) { done(refusal.reply) } else { write() }
+            case .found(let object): found = object
+            case .notFound: found = nil
             // Nothing was written yet.
-            case .failed(let failure): done(HTTPRefusal(failure, isRead: true).reply)
-            case .stored, .deleted: done(.unexpected(reply, to: "a get"))
+            case .failed(let failure): return done(HTTPRefusal(failure, isRead: true).reply)
+            case .stored, .deleted: return done(.unexpected(reply, to: "a get"))
             }
+            if let refusal = refusal(by: preconditions, found) { return done(refusal.reply) }
+            write(condition ?? found.map { .unchanged(since: $0.context) } ?? .absent)
         }
     }
 
-    private func refusal(of exchange: HTTPExchange, _ found: FoundObject?) -> HTTPRefusal? {
-        let verdict = exchange.headers.preconditions.verdict(
+    private func refusal(by preconditions: Preconditions, _ found: FoundObject?) -> HTTPRefusal? {
+        let verdict = preconditions.verdict(
             tag: found?.object.tag, lastModified: found.map { $0.object.newest.stamp.milliseconds / 1000 },
             isRead: false, now: now())
-        if case .failed(let header) = verdict {
-            let present = found.map { "the object's ETag is \"\($0.object.tag)\"" } ?? "there is no object"
-            return HTTPRefusal(status: .preconditionFailed, line: "\(header) does not hold: \(present)")
-        }
-        guard let expected = exchange.unmodifiedContext else { return nil }
-        guard let found else {
-            return HTTPRefusal(status: .conflict, line: "notfound: X-Riak-If-Not-Modified, but there is no object")
-        }
-        do throws(ContextError) {
-            let isSame = try Context.unverified(expected).sameVersion(as: Context.unverified(found.context))
-            return isSame
-                ? nil
-                : HTTPRefusal(
-                    status: .conflict, line: "modified: the object has changed since X-Riak-If-Not-Modified")
-        } catch {
-            return HTTPRefusal(RequestFailure.contextRefused(error.description), isRead: true)
-        }
+        guard case .failed(let header) = verdict else { return nil }
+        let present = found.map { "the object's ETag is \"\($0.object.tag)\"" } ?? "there is no object"
+        return HTTPRefusal(status: .preconditionFailed, line: "\(header) does not hold: \(present)")
+    }
+
+    /// Of a write. Riak answers 409 where its own header does not hold, and 412 for those of HTTP.
+    private func refusal(of exchange: HTTPExchange, _ failure: RequestFailure) -> HTTPRefusal {
+        var refusal = HTTPRefusal(failure, isRead: false)
+        if case .conditionFailed = failure, exchange.unmodifiedContext == nil { refusal.status = .preconditionFailed }
+        return refusal
     }
 }
 
