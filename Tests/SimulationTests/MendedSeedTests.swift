@@ -19,7 +19,7 @@ import Testing
 
     @Test(
         "a peer that has lost its memory does not confirm an old copy of another node",
-        arguments: [UInt64(1914), 1969, 2918, 3188])
+        arguments: [UInt64(152), 1856, 2616, 6466])
     func forgetfulPeer(_ seed: UInt64) {
         expectMended(seed, .forgetfulConfirms)
     }

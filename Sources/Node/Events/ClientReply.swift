@@ -133,8 +133,8 @@ extension RequestFailure: CustomStringConvertible {
             "the write would be stamped \(milliseconds) ms ahead of this node's clock, more than replicas take; nothing"
                 + " was written: set the clocks right"
         case .clockBehind(let milliseconds):
-            "this node's reservation of stamps ended \(milliseconds) ms ago, and the write might lose against older ones;"
-                + " nothing was written: the reservation is being renewed, try again"
+            "this node's reservation of stamps ended \(milliseconds) ms ago, and the write might lose against older"
+                + " ones; nothing was written: the reservation is being renewed, try again"
         case .conditionFailed(let failure):
             failure.description
         case .storage(let failure):

@@ -90,9 +90,9 @@ public struct PutRequest: Sendable {
 
 /// What must be there for a write to be done.
 ///
-/// The coordinator reads R replicas, and where the condition holds of what they have, it mints the write on its own copy
-/// only if the condition holds there too: of two writes with the same condition through one coordinator, one is done.
-/// It is no lock. Through two coordinators both may be done, and then both are kept, as siblings.
+/// The coordinator reads R replicas, and where the condition holds of what they have, it mints the write on its own
+/// copy only if the condition holds there too: of two writes with the same condition through one coordinator, one is
+/// done. It is no lock. Through two coordinators both may be done, and then both are kept, as siblings.
 public enum WriteCondition: Sendable, Hashable {
     /// No object, or a deleted one.
     case absent

@@ -1,3 +1,4 @@
+import NIOCore
 import Node
 import RiakWire
 import Testing

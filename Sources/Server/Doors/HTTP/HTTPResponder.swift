@@ -45,9 +45,9 @@ struct HTTPResponder: Sendable {
         to exchange: HTTPExchange, _ put: PutRequest, _ madeKey: Bool, _ done: @escaping @Sendable (HTTPReply) -> Void
     ) {
         afterCheck(of: exchange, put.key, done) { condition in
-            var put = put
-            put.condition = condition
-            node.perform(.put(put)) { reply in
+            var conditional = put
+            conditional.condition = condition
+            node.perform(.put(conditional)) { reply in
                 switch reply {
                 case .stored(let stored):
                     var answer =
@@ -69,9 +69,9 @@ struct HTTPResponder: Sendable {
         to exchange: HTTPExchange, _ delete: DeleteRequest, _ done: @escaping @Sendable (HTTPReply) -> Void
     ) {
         afterCheck(of: exchange, delete.key, done) { condition in
-            var delete = delete
-            delete.condition = condition
-            node.perform(.delete(delete)) { reply in
+            var conditional = delete
+            conditional.condition = condition
+            node.perform(.delete(conditional)) { reply in
                 switch reply {
                 case .deleted: done(HTTPReply(.noContent))
                 case .notFound(let context): done(.notFound(context: context))
@@ -82,8 +82,8 @@ struct HTTPResponder: Sendable {
         }
     }
 
-    /// What a conditional write's node is to hold it to. Tags and dates are the door's own business: it reads the object,
-    /// and what it found is to be unchanged when the node writes.
+    /// What a conditional write's node is to hold it to. Tags and dates are the door's own business: it reads the
+    /// object, and what it found is to be unchanged when the node writes.
     private func afterCheck(
         of exchange: HTTPExchange, _ key: ObjectKey, _ done: @escaping @Sendable (HTTPReply) -> Void,
         write: @escaping @Sendable (WriteCondition?) -> Void
