@@ -69,6 +69,22 @@ import Versions
         #expect(starts == Array(repeating: renewed.start, count: 4))
     }
 
+    @Test("a start is not confirmed where the one known before it was in another incarnation")
+    func otherIncarnation() throws {
+        let node = try NodeHarness()
+        let peer = node.members[1]
+        func confirmed(_ number: UInt64, incarnation: UInt64) -> Bool {
+            let start = StartRecord(number: number, session: 500 + number, incarnation: incarnation)
+            return node.handle(.message(.startAnnounced(start), from: peer)).sent.contains {
+                if case .startConfirmed(start) = $0.message { true } else { false }
+            }
+        }
+        // It was heard in its first start, of incarnation 1 << 32.
+        #expect(!confirmed(2, incarnation: 7), "what it had been before that start, nobody here knows")
+        #expect(confirmed(3, incarnation: 7))
+        #expect(!confirmed(4, incarnation: 1 << 32))
+    }
+
     @Test("a peer that knows a later start makes an old copy a new incarnation")
     func oldCopy() throws {
         let (node, start) = try restarted()

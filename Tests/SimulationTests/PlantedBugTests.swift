@@ -16,7 +16,7 @@ import Testing
     }
 
     /// Bugs that the node had, rare enough to have seeds of their own: ``MendedSeedTests``.
-    static let mended: [PlantedBug] = [.forgetfulConfirms, .unconfirmedContinues]
+    static let mended: [PlantedBug] = [.forgetfulConfirms, .otherLifeConfirmed, .unconfirmedContinues]
 
     @Test(
         "each planted bug is found within its number of seeds",

@@ -10,7 +10,8 @@ import Placement
 /// A start that was not confirmed leads to nothing: the next one does not continue it, even after a clean stop. Its
 /// number would be above the one that peers know, and nobody would object.
 ///
-/// A peer confirms what follows a start that it knew. One that has lost its own memory (a new disk, or an old copy, as
+/// A peer confirms what follows a start that it knew, in the same incarnation: another life of the node, on an empty
+/// disk, counted its starts anew. One that has lost its own memory (a new disk, or an old copy, as
 /// it has had to find out) could not object, so it only listens until it has heard the next start itself.
 struct StartRegistry {
     private enum State {
@@ -77,16 +78,18 @@ struct StartRegistry {
     mutating func onAnnounced(
         _ start: StartRecord, by peer: MemberID, keeper: inout RecordKeeper, into queue: inout EffectQueue
     ) {
-        if let known = keeper.record.start(of: peer), known != start, !(known.number < start.number) {
+        let known = keeper.record.start(of: peer)
+        if let known, known != start, !(known.number < start.number) {
             queue.emit(.send(.startConflict(known), to: peer))
             return
         }
-        let hearing =
-            hearings[peer] ?? Hearing(first: start.number, followsRecord: keeper.record.start(of: peer) != nil)
+        let hearing = hearings[peer] ?? Hearing(first: start.number, followsRecord: known != nil)
         hearings[peer] = hearing
-        let mayConfirm = start.number > hearing.first || (hearing.followsRecord && !distrustsRecord)
+        let mayConfirm =
+            known?.incarnation == start.incarnation
+            && (start.number > hearing.first || (hearing.followsRecord && !distrustsRecord))
         var revision = keeper.record.revision
-        if keeper.record.start(of: peer) != start {
+        if known != start {
             revision = keeper.change(&queue) { $0.remember(start, of: peer) }
         }
         guard mayConfirm else { return }

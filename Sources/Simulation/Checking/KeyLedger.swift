@@ -139,6 +139,9 @@ struct KeyLedger {
         return newest.map { DotSet($0) } ?? DotSet()
     }
 
+    /// All that some delete had seen.
+    var deleted: DotSet { mints.reduce(into: DotSet()) { if $1.isTombstone { $0.formUnion($1.past) } } }
+
     /// Of what a copy holds: what a reader of it finds.
     func live(of held: DotSet) -> DotSet {
         survivors(of: held).elements.reduce(into: DotSet()) { if !mints[$1].isTombstone { $0.insert($1) } }

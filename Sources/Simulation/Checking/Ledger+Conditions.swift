@@ -8,7 +8,8 @@ extension Ledger {
         let key = keys[operation.key]
         let hindrance =
             switch condition {
-            case .absent: key.live(of: held)
+            // It may have been deleted in the very group that mints this.
+            case .absent: key.live(of: held).subtracting(key.deleted)
             case .unchanged: held.subtracting(operation.seen)
             }
         guard hindrance.isEmpty else {
@@ -26,7 +27,7 @@ extension Ledger {
         case .absent:
             let key = keys[operation.key]
             // What was never deleted, a coordinator that sees it does not take for deleted.
-            let deleted = key.mints.reduce(into: DotSet()) { if $1.isTombstone { $0.formUnion($1.past) } }
+            let deleted = key.deleted
             let lasting = operation.heldAtStart.reduce(into: DotSet()) { union, held in
                 union.formUnion(key.live(of: held).subtracting(deleted))
             }

@@ -138,9 +138,14 @@ extension VirtualCluster {
 
     /// A node with the planted bug answers a message that a sound one only listens to.
     func answerWronglyIfPlanted(_ message: Message, from: Int, to: Int) {
-        guard bug == .forgetfulConfirms, case .startAnnounced(let start) = message,
-            machines[to].process?.machine.record.start(of: layout.members[from]) == nil
-        else { return }
+        guard case .startAnnounced(let start) = message, let process = machines[to].process else { return }
+        let known = process.machine.record.start(of: layout.members[from])
+        switch bug {
+        case .forgetfulConfirms where known == nil: break
+        case .otherLifeConfirmed:
+            guard let known, known.number < start.number, known.incarnation != start.incarnation else { return }
+        default: return
+        }
         strikes += 1
         plan(.deliver(.startConfirmed(start), from: to, to: from), after: 4_000_000)
     }

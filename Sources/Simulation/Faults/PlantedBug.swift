@@ -26,6 +26,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
 
     /// A peer that has lost its memory confirms a start that it cannot know to be the latest.
     case forgetfulConfirms
+    /// A peer confirms a start that follows another life of the node than the one that it knows.
+    case otherLifeConfirmed
     /// A start that its peers have not confirmed is continued by the next one, if it was stopped in good order.
     case unconfirmedContinues
 
