@@ -85,6 +85,23 @@ import Versions
         #expect(!confirmed(4, incarnation: 1 << 32))
     }
 
+    @Test("after a crash a node only listens to a peer's first start: what it remembers may be of an old copy")
+    func afterCrash() throws {
+        for continues in [false, true] {
+            var record = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 9)
+            let known = StartRecord(number: 4, session: 40, incarnation: 7)
+            record.remember(known, of: MemberID(rawValue: 2))
+            let node = try NodeHarness(record: record, continuesIncarnation: continues, links: 0)
+            let confirmed = ([5, 6] as [UInt64]).map { number in
+                let start = StartRecord(number: number, session: number * 10, incarnation: 7)
+                return node.handle(.message(.startAnnounced(start), from: node.members[1])).sent.contains {
+                    if case .startConfirmed(start) = $0.message { true } else { false }
+                }
+            }
+            #expect(confirmed == [continues, true])
+        }
+    }
+
     @Test("a peer that knows a later start makes an old copy a new incarnation")
     func oldCopy() throws {
         let (node, start) = try restarted()

@@ -31,6 +31,12 @@ import Testing
         expectMended(seed, .otherLifeConfirmed)
     }
 
+    /// Both nodes were on old copies, and the one that had to confirm took its own for what a crash had left.
+    @Test("a node does not confirm by what it remembers from before a crash", arguments: [UInt64(14678)])
+    func crashedPeer(_ seed: UInt64) {
+        expectMended(seed, .crashedConfirms)
+    }
+
     /// An old copy was started, stopped in good order before any peer had heard of it, and started again: by then its
     /// number was above the one that peers knew.
     @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3943)])

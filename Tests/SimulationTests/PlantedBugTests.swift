@@ -16,7 +16,9 @@ import Testing
     }
 
     /// Bugs that the node had, rare enough to have seeds of their own: ``MendedSeedTests``.
-    static let mended: [PlantedBug] = [.forgetfulConfirms, .otherLifeConfirmed, .unconfirmedContinues]
+    static let mended: [PlantedBug] = [
+        .forgetfulConfirms, .otherLifeConfirmed, .crashedConfirms, .unconfirmedContinues,
+    ]
 
     @Test(
         "each planted bug is found within its number of seeds",

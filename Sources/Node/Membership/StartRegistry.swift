@@ -11,8 +11,8 @@ import Placement
 /// number would be above the one that peers know, and nobody would object.
 ///
 /// A peer confirms what follows a start that it knew, in the same incarnation: another life of the node, on an empty
-/// disk, counted its starts anew. One that has lost its own memory (a new disk, or an old copy, as
-/// it has had to find out) could not object, so it only listens until it has heard the next start itself.
+/// disk, counted its starts anew. One that has lost its own memory, or may have (a new disk, an old copy; a crash looks
+/// like one), could not object, so it only listens until it has heard the next start itself.
 struct StartRegistry {
     private enum State {
         case awaiting(confirmedBy: [MemberID])
@@ -41,8 +41,8 @@ struct StartRegistry {
     private let deadline: Instant
     private var pendingConfirmations: [PendingConfirmation] = []
     private var hearings: [MemberID: Hearing] = [:]
-    /// This node has had to take a new incarnation: what it remembers of its peers may be old.
-    private var distrustsRecord = false
+    /// This node runs as a new incarnation: what it remembers of its peers may be old.
+    private var distrustsRecord: Bool
     /// Times the node had to take a new incarnation because a peer knew a later start.
     private(set) var conflicts = 0
 
@@ -52,6 +52,7 @@ struct StartRegistry {
     init(continues: Bool, others: Int, deadline: Instant) {
         needed = others == 0 ? 0 : others / 2 + 1
         self.deadline = deadline
+        distrustsRecord = !continues
         state = continues ? .awaiting(confirmedBy: []) : .ready
     }
 

@@ -144,6 +144,8 @@ extension VirtualCluster {
         case .forgetfulConfirms where known == nil: break
         case .otherLifeConfirmed:
             guard let known, known.number < start.number, known.incarnation != start.incarnation else { return }
+        case .crashedConfirms:
+            guard let known, known.number < start.number, known.incarnation == start.incarnation else { return }
         default: return
         }
         strikes += 1

@@ -28,6 +28,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case forgetfulConfirms
     /// A peer confirms a start that follows another life of the node than the one that it knows.
     case otherLifeConfirmed
+    /// A peer that comes back after a crash, or on an old copy taken while it ran, confirms by what it remembers.
+    case crashedConfirms
     /// A start that its peers have not confirmed is continued by the next one, if it was stopped in good order.
     case unconfirmedContinues
 
