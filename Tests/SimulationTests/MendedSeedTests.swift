@@ -26,7 +26,7 @@ import Testing
 
     /// The node had begun anew on an empty disk and counted its starts from one; then an old copy from before came back,
     /// whose next start had a number above the one that its peer, with an empty disk too, knew by then.
-    @Test("a start is confirmed by who knows the start before it, not one of another life", arguments: [UInt64(5144)])
+    @Test("a start is confirmed by who knows the one before it, not one of another life", arguments: [UInt64(5144)])
     func otherLife(_ seed: UInt64) {
         expectMended(seed, .otherLifeConfirmed)
     }
@@ -39,7 +39,7 @@ import Testing
 
     /// An old copy was started, stopped in good order before any peer had heard of it, and started again: by then its
     /// number was above the one that peers knew.
-    @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3943)])
+    @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3279)])
     func unconfirmedStart(_ seed: UInt64) {
         expectMended(seed, .unconfirmedContinues)
     }

@@ -162,13 +162,16 @@ extension VirtualCluster {
         let candidates = layout.keys.indices.filter { key in
             // Not a record that is just being written: whether its write had been done before would be a riddle.
             guard machines[node].process?.stores[store].group?.contains(where: { keyIndex(of: $0) == key }) != true,
-                layout.store(ofType: layout.keys[key].type) == store
+                layout.store(ofType: layout.keys[key].type) == store,
+                // The same bit flipped twice would mend it.
+                ledger.keys[key].damage[node] == 0
             else { return false }
             return engine.value(of: layout.keys[key].recordKey) != nil
         }
         guard !candidates.isEmpty else { return false }
         let key = candidates[Int((draw >> 8) % UInt64(candidates.count))]
         engine.damage(layout.keys[key].recordKey, bit: bit)
+        note("\(name(node)): the record of \(layout.keys[key].key) is damaged")
         ledger.onDamaged(key: key, node: node, isFound: true, at: now)
         return true
     }
