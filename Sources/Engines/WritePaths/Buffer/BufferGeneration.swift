@@ -108,7 +108,7 @@ extension WriteBatch {
     var bufferedCost: Int { byteCount + operations.count * WritePathOptions.objectOverhead }
 
     /// Whether it can only make room.
-    var onlyDeletes: Bool {
+    package var onlyDeletes: Bool {
         operations.allSatisfy { if case .put = $0 { false } else { true } }
     }
 }

@@ -51,6 +51,8 @@ struct OverlaidScan {
     private let picture: BufferPicture
     private var next = 0
     private(set) var hasStopped = false
+    /// Whether anything has been given to the scan's body.
+    private(set) var hasShown = false
 
     init(_ picture: BufferPicture) {
         self.picture = picture
@@ -70,6 +72,7 @@ struct OverlaidScan {
         guard AppliedRecord.key.withBytes({ KeyOrder.compare($0, key) != 0 }), !picture.isDeleted(key) else {
             return .proceed
         }
+        hasShown = true
         if try body(key, value) == .stop { hasStopped = true }
         return hasStopped ? .stop : .proceed
     }
@@ -87,6 +90,7 @@ struct OverlaidScan {
         let line = picture.lines[next]
         next += 1
         guard let value = line.value else { return .proceed }
+        hasShown = true
         let step = try line.key.withUnsafeReadableBytes { key in
             try value.withUnsafeReadableBytes { try body(key, $0) }
         }

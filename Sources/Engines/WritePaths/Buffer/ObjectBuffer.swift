@@ -90,20 +90,35 @@ final class ObjectBuffer: @unchecked Sendable {
         _ range: KeyRange,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> ScanStep
     ) throws {
+        try monitor.withLock { () throws(EngineError) in try requireOpen("scan") }
+        if range.isEmpty { return }
+        while try !scanOnce(range, body) {}
+    }
+
+    /// False where it must begin again: a generation that went to the engine meanwhile took the snapshot's place, and
+    /// `body` has seen nothing of it yet.
+    private func scanOnce(
+        _ range: KeyRange,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> ScanStep
+    ) throws -> Bool {
         let (picture, release) = try beginPicture(range, "scan")
         defer { release() }
         var overlay = OverlaidScan(picture)
-        if range.isEmpty { return }
         var hasSnapshot = false
-        try inner.scan(range) { key, value in
-            if !hasSnapshot {
-                hasSnapshot = true
-                release()
+        do {
+            try inner.scan(range) { key, value in
+                if !hasSnapshot {
+                    hasSnapshot = true
+                    release()
+                }
+                return try overlay.visit(key, value, body)
             }
-            return try overlay.visit(key, value, body)
+        } catch let error as EngineError where error.code == .expired && !overlay.hasShown {
+            return false
         }
         release()
         try overlay.finish(body)
+        return true
     }
 
     /// What the buffer has of a range. Until `release` is called, at the latest at the end, what is committed from now

@@ -53,14 +53,17 @@ final class WriteAheadLog: @unchecked Sendable {
         highestGeneration = found.last?.generation ?? 0
         current = LogSegment(generation: 0, bytes: 0)
         currentBytes = 0
-        older = found
-        try free(upTo: applied)
+        let (needed, rest) = (found.filter { $0.lastNumber > applied }, found.filter { $0.lastNumber <= applied })
+        spares = rest.filter { $0.bytes == segmentBytes }
+        older = rest.filter { $0.bytes != segmentBytes } + needed
         do throws(EngineError) {
             try begin(segmentBytes)
         } catch {
             // The first commit meets it again, and is refused; what is stored can be read meanwhile.
             guard error.code == .full else { throw error }
         }
+        // Only now: there is no moment without any file, which would be taken for damage.
+        try free(upTo: applied)
     }
 
     /// Whether it has a file to write to.
@@ -70,10 +73,14 @@ final class WriteAheadLog: @unchecked Sendable {
 
     var figures: Figures {
         monitor.withLock {
-            let all = older + spares + (prepared.map { [$0] } ?? [])
-            return Figures(
-                segments: all.count + 1, bytes: all.reduce(currentBytes) { $0 + $1.bytes }, written: written)
+            Figures(
+                segments: older.count + spares.count + (prepared == nil ? 1 : 2), bytes: total, written: written)
         }
+    }
+
+    /// Bytes on disk. Under `monitor`.
+    private var total: Int {
+        (older + spares).reduce(currentBytes + (prepared?.bytes ?? 0)) { $0 + $1.bytes }
     }
 
     /// Whether a record of so many bytes (``LogRecord/length(of:)``) can be taken within the bound.
@@ -82,7 +89,7 @@ final class WriteAheadLog: @unchecked Sendable {
         let needed = max(segmentBytes, LogRecord.headerLength + LogRecord.aligned(length))
         return monitor.withLock {
             if needed == segmentBytes, prepared != nil || !spares.isEmpty { return true }
-            return older.reduce(currentBytes + needed) { $0 + $1.bytes } <= maximumBytes
+            return total - spares.reduce(0) { $0 + $1.bytes } + needed <= maximumBytes
         }
     }
 
@@ -121,8 +128,7 @@ final class WriteAheadLog: @unchecked Sendable {
     func prepareNext() throws(EngineError) {
         try monitor.withLock { () throws(EngineError) in
             guard prepared == nil else { return }
-            let total = older.reduce(currentBytes + segmentBytes) { $0 + $1.bytes }
-            guard !spares.isEmpty || total <= maximumBytes else { return }
+            guard !spares.isEmpty || total + segmentBytes <= maximumBytes else { return }
             prepared = try makeSegment(segmentBytes)
         }
     }
@@ -132,13 +138,13 @@ final class WriteAheadLog: @unchecked Sendable {
     func free(upTo applied: UInt64) throws(EngineError) {
         try monitor.withLock { () throws(EngineError) in
             while let segment = older.first, segment.lastNumber <= applied {
+                if segment.bytes != segmentBytes { try files.remove(segment.name) }
                 older.removeFirst()
-                let total = (older + spares).reduce(currentBytes + (prepared?.bytes ?? 0)) { $0 + $1.bytes }
-                if segment.bytes == segmentBytes, total + segmentBytes <= maximumBytes {
-                    spares.append(segment)
-                } else {
-                    try files.remove(segment.name)
-                }
+                if segment.bytes == segmentBytes { spares.append(segment) }
+            }
+            while let spare = spares.first, total > maximumBytes {
+                try files.remove(spare.name)
+                spares.removeFirst()
             }
         }
     }
@@ -190,6 +196,10 @@ final class WriteAheadLog: @unchecked Sendable {
             try files.rename(spare.name, to: segment.name)
             spares.removeFirst()
         } else {
+            while let spare = spares.first, total + bytes > maximumBytes {
+                try files.remove(spare.name)
+                spares.removeFirst()
+            }
             try files.allocate(segment.name, bytes: bytes)
         }
         highestGeneration = segment.generation
