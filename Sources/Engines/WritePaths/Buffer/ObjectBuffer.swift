@@ -18,7 +18,7 @@ final class ObjectBuffer: @unchecked Sendable {
     let options: WritePathOptions
     let health = EngineHealth()
     /// The log's, in every transaction; nil where there is none.
-    private let identity: UInt64?
+    let identity: UInt64?
 
     let monitor = Monitor()
     var state: State
