@@ -171,6 +171,9 @@ final class ObjectBuffer: @unchecked Sendable {
         }
     }
 
+    var buffered: (objects: Int, bytes: Int) { monitor.withLock { (state.objects, state.bytes) } }
+
+    /// Under `monitor`.
     func requireOpen(_ operation: StaticString) throws(EngineError) {
         guard !state.isClosed else {
             throw EngineError(.closed, operation: "\(operation)", detail: "the engine is closed")
