@@ -147,7 +147,7 @@ extension ObjectBuffer {
             let (hasRoom, isFull, isEmpty) = monitor.withLock {
                 (
                     state.isEmpty
-                        || (state.bytes + cost <= options.bufferBytes
+                        || (state.bytes + cost <= bufferBytes
                             && state.objects + batch.operations.count <= options.bufferObjects
                             && state.active.ranges.count < 4 * Self.mostRanges),
                     state.refusal != nil, state.isEmpty
@@ -157,7 +157,7 @@ extension ObjectBuffer {
             if fits, !isFull { return false }
             if let refusal = try attempt() {
                 let isWithinTwice = monitor.withLock {
-                    state.bytes + cost <= 2 * options.bufferBytes
+                    state.bytes + cost <= 2 * bufferBytes
                         && state.objects + batch.operations.count <= 2 * options.bufferObjects
                 }
                 guard batch.onlyDeletes, isWithinTwice else { throw refusal }
