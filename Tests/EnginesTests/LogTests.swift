@@ -86,6 +86,32 @@ struct LogTests {
         try store.expectEqual(model, "from a recycled segment")
     }
 
+    @Test("a record is read under its own generation and log only, and whole or not at all")
+    func seeds() throws {
+        let seed = LogSeed(identity: 3, generation: 8)
+        var batch = WriteBatch()
+        batch.put([1, 2, 3], for: [4])
+        batch.delete([5])
+        batch.deleteRange([6], [7])
+        batch.deleteRange([8], nil)
+        var bytes = ByteBuffer()
+        LogRecord.write(batch, number: 11, synced: 9, seed: seed, into: &bytes)
+        let record = try #require(LogRecord.read(bytes, at: 0, seed: seed))
+        #expect(record.number == 11 && record.synced == 9 && record.end == bytes.readableBytes)
+        #expect(record.end == LogRecord.aligned(LogRecord.length(of: batch)))
+        #expect("\(try #require(record.batch(in: bytes)))" == "\(batch)")
+        #expect(LogRecord.read(bytes, at: 0, seed: LogSeed(identity: 3, generation: 7)) == nil)
+        #expect(LogRecord.read(bytes, at: 0, seed: LogSeed(identity: 4, generation: 8)) == nil)
+        let length = LogRecord.length(of: batch)
+        for place in 0..<length {
+            var flipped = ByteBuffer(bytes: bytes.readableBytesView)
+            flipped.setInteger((flipped.getInteger(at: place, as: UInt8.self) ?? 0) ^ 16, at: place)
+            #expect(LogRecord.read(flipped, at: 0, seed: seed) == nil, "byte \(place)")
+            let cut = bytes.getSlice(at: 0, length: place) ?? bytes
+            #expect(LogRecord.read(cut, at: 0, seed: seed) == nil, "cut at \(place)")
+        }
+    }
+
     @Test("damage at or below a synced number is refused and says what to do; above it is a torn tail, which is cut")
     func damage() throws {
         for damaged in 0..<4 {
