@@ -47,6 +47,9 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// commits stand as they did, and may become durable later.
     func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void)
 
+    /// Whether ``whenDurable(_:)`` returns before it is: then a synced commit would hold up those after it.
+    var defersDurability: Bool { get }
+
     func statistics() throws(EngineError) -> EngineStatistics
 
     /// Syncs and gives back every resource, also where it fails: then what was not synced before may not be durable. A
@@ -55,6 +58,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
 }
 
 extension LocalPersistenceEngine {
+    public var defersDurability: Bool { false }
+
     public func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
         body(Result { () throws(EngineError) in try sync() })
     }

@@ -90,9 +90,36 @@ public final class EngineFolder: Sendable {
         try FileCalls.syncDirectory(path, operation: operation)
     }
 
+    /// Whose the store in this folder is; nil where there is none. Takes no lock.
+    ///
+    /// Errors: `foreign`, for one of a newer format or of an engine that this program does not know.
+    public static func engine(at path: String) throws(EngineError) -> EngineKind? {
+        let operation = "look at \(path)"
+        guard let bytes = try FileCalls.read(path + "/ENGINE", limit: 256, operation: operation) else { return nil }
+        let name = try engineName(bytes, path: path, operation: operation)
+        guard let kind = EngineKind(rawValue: name) else {
+            throw EngineError(
+                .foreign, operation: operation,
+                detail: "the folder is engine \(name)'s, which this program does not know; use the rotor that wrote it")
+        }
+        return kind
+    }
+
     private static func check(
         _ bytes: [UInt8], against kind: EngineKind, path: String, operation: String
     ) throws(EngineError) {
+        let name = try engineName(bytes, path: path, operation: operation)
+        guard name == kind.rawValue else {
+            throw EngineError(
+                .foreign, operation: operation,
+                detail: "the folder is engine \(name)'s, asked was \(kind.rawValue); a store keeps its engine, unless"
+                    + " `rotor store copy --to-engine` moves it")
+        }
+    }
+
+    private static func engineName(
+        _ bytes: [UInt8], path: String, operation: String
+    ) throws(EngineError) -> String {
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         let head = lines[0].split(separator: " ")
         guard head.count == 2, head[0] == "rotor-engine", let found = Int(head[1]), lines.count >= 2 else {
@@ -105,10 +132,6 @@ public final class EngineFolder: Sendable {
                 .foreign, operation: operation,
                 detail: "folder format \(found), this program knows up to \(format); use a newer rotor")
         }
-        guard lines[1] == kind.rawValue else {
-            throw EngineError(
-                .foreign, operation: operation,
-                detail: "the folder is engine \(lines[1])'s, asked was \(kind.rawValue); a store keeps its engine")
-        }
+        return String(lines[1])
     }
 }

@@ -7,6 +7,9 @@ public enum WritePath: String, CaseIterable, Sendable {
     case buffered
     /// The same buffer behind a write-ahead log: a commit is as durable as it was asked to be when it returns.
     case logged
+
+    /// The one to take where none is chosen. The memory engine keeps nothing that a log could follow.
+    public static func usual(for engine: EngineKind) -> WritePath { engine == .memory ? .direct : .logged }
 }
 
 /// The bounds of the object buffer and of its log. The defaults suit a store of some gigabytes.

@@ -1,4 +1,5 @@
 import CXXHash
+import Glibc
 import NIOCore
 
 /// What the checksums of a segment's records begin with: which log's it is, and the segment's generation.
@@ -79,6 +80,26 @@ struct LogRecord {
             return LogRecord(
                 number: load(bytes, offset + 16), synced: load(bytes, offset + 24),
                 operations: offset + headerLength..<offset + length, end: offset + aligned(length))
+        }
+    }
+
+    /// The next offset behind `offset` at which a record may begin, or the end. Most of a segment is zeros.
+    static func mark(in segment: ByteBuffer, after offset: Int) -> Int {
+        segment.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return bytes.count }
+            let place = 8
+            let first = Int32(mark & 0xFF)
+            var position = offset + alignment + place
+            while position < bytes.count, let found = memchr(base + position, first, bytes.count - position) {
+                position = base.distance(to: UnsafeRawPointer(found))
+                if (position - place).isMultiple(of: alignment), position + 4 <= bytes.count,
+                    load(bytes, position) as UInt32 == mark
+                {
+                    return position - place
+                }
+                position += 1
+            }
+            return bytes.count
         }
     }
 

@@ -88,7 +88,7 @@ struct LogRecovery {
         var isFollowed = false
         while offset + LogRecord.headerLength <= bytes.readableBytes {
             guard let record = LogRecord.read(bytes, at: offset, seed: seed) else {
-                offset += LogRecord.alignment
+                offset = LogRecord.mark(in: bytes, after: offset)
                 continue
             }
             // The engine has what cannot be read.
