@@ -143,10 +143,10 @@ extension StorageNode {
                         StorageRequest(
                             token: token, store: settings.bucketTypes.store(of: get.bucketType),
                             partition: get.partition, key: get.key,
-                            operation: .merge(merged, get.policy, durable: false))))
+                            operation: .merge(merged, get.policy, .sometime))))
             } else if peers.canReach(replica) {
                 // Correlation 0 is nobody's: the answer is not waited for.
-                let replicate = Replicate(correlation: 0, key: get.key, object: merged, durable: false)
+                let replicate = Replicate(correlation: 0, key: get.key, object: merged, .sometime)
                 queue.emit(.send(.replicate(replicate), to: replica))
             }
         }

@@ -28,7 +28,7 @@ extension StorageNode {
                 throw .stampAhead(milliseconds: stamp.milliseconds - now.wall)
             }
             emit(
-                .merge(replicate.object, policy, durable: replicate.durable), of: replicate.key, bucketType,
+                .merge(replicate.object, policy, replicate.durability), of: replicate.key, bucketType,
                 for: .merge(for: sender, replicate.correlation), &queue)
         } catch {
             let replicated = Replicated(correlation: replicate.correlation, result: .failure(error))

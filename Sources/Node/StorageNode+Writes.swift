@@ -55,11 +55,14 @@ extension StorageNode {
         if type.policy == .lastWriteWins { try check(stamp, order.context, now) }
         let milliseconds = timeout(order.timeoutMilliseconds)
         let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
-        let correlation = puts.insert(
-            PutCoordination(
-                origin: origin, kind: order.kind, key: order.key, replicas: others, durable: dw > 0,
-                tally: WriteTally(w: w, pw: pw, dw: dw, replicas: others.count + 1, holders: others.count + 1),
-                timeoutMilliseconds: milliseconds, deadline: deadline))
+        // Dynamo §6.1: where nobody waits for a sync, "the coordinator chooses one out of the N replicas to perform a
+        // 'durable write'". It is the first of the preference list that can be reached.
+        let durableReplica = dw > 0 ? nil : holders.first { $0 == me || others.contains($0) }
+        let put = PutCoordination(
+            origin: origin, kind: order.kind, key: order.key, replicas: others, durableReplica: durableReplica,
+            tally: WriteTally(w: w, pw: pw, dw: dw, replicas: others.count + 1, holders: others.count + 1),
+            timeoutMilliseconds: milliseconds, deadline: deadline)
+        let correlation = puts.insert(put)
         watch(correlation, until: deadline, now)
         let mint = Mint(
             content: order.content, isTombstone: order.isTombstone, context: order.context, now: stamp,
@@ -70,7 +73,7 @@ extension StorageNode {
                 StorageRequest(
                     token: StorageToken(rawValue: correlation), store: settings.bucketTypes.store(of: bucketType),
                     partition: partition, key: order.key,
-                    operation: .mint(mint, by: minter, durable: dw > 0))))
+                    operation: .mint(mint, by: minter, put.durability(at: me)))))
     }
 
     /// Where the last write wins. A stamp too far ahead is refused by the other replicas: their disks would lack what
@@ -97,7 +100,7 @@ extension StorageNode {
             puts[correlation]?.onMinted(object)
             for replica in put.replicas {
                 let replicate = Replicate(
-                    correlation: correlation, key: put.key, object: object, durable: put.durable)
+                    correlation: correlation, key: put.key, object: object, put.durability(at: replica))
                 if peers.canReach(replica) {
                     queue.emit(.send(.replicate(replicate), to: replica))
                 } else {

@@ -66,13 +66,18 @@ public final class ObjectStore: @unchecked Sendable {
 
     // MARK: Writing
 
-    /// Carries out a group of operations. `complete` is called on this thread: with ``StorageCompletion/minted(_:_:)``
-    /// while the group is being made, with the others once it is as durable as its strictest operation asks.
+    /// Carries out a group of operations. `complete` is called on this thread: with
+    /// ``StorageCompletion/minted(_:_:)`` while the group is being made, with the others once it is as durable as they
+    /// ask.
     ///
-    /// - Parameter willCommit: Called when the group has been made and before its commit, which takes as long as the
-    ///   disk does: what was minted can go to other replicas meanwhile.
+    /// - Parameters:
+    ///   - flush: Called before the disk is waited for, so that what was completed so far can go out: what was minted
+    ///     to other replicas, answers that no sync is owed.
+    ///   - later: Takes the completions of writes that are to be durable, on the engine's thread, where the engine can
+    ///     do that without holding up the next group. Nil: they hold it up.
     public func perform(
-        _ requests: [StorageRequest], willCommit: () -> Void = {}, _ complete: (StorageCompletion) -> Void
+        _ requests: [StorageRequest], flush: () -> Void = {},
+        later: (@Sendable ([StorageCompletion]) -> Void)? = nil, _ complete: (StorageCompletion) -> Void
     ) {
         var group = WriteGroup()
         for request in requests {
@@ -88,8 +93,10 @@ public final class ObjectStore: @unchecked Sendable {
             }
         }
         guard !group.expected.isEmpty else { return }
-        willCommit()
-        commit(group, complete)
+        flush()
+        guard let waiting = commit(group, defers: later != nil && engine.defersDurability, complete) else { return }
+        flush()
+        makeDurable(waiting, later)
     }
 
     private func add(
@@ -99,7 +106,7 @@ public final class ObjectStore: @unchecked Sendable {
         let stored = try stored(request.key, recordKey, group)
         switch request.operation {
         case .read: return
-        case .mint(let mint, let minter, let durable):
+        case .mint(let mint, let minter, let durability):
             let actor: Actor
             do throws(StorageFailure) {
                 actor = try births.actor(minter, onto: stored, mint.context, engine)
@@ -120,16 +127,16 @@ public final class ObjectStore: @unchecked Sendable {
             if minted.truncatedEntries > 0 {
                 counters.withLockedValue { $0.truncatedEntries += minted.truncatedEntries }
             }
-            group.expect(request.token, durable: durable, minted: true)
+            group.expect(request.token, durability, minted: true)
             complete(.minted(request.token, minted.object))
-        case .merge(let object, let policy, let durable):
+        case .merge(let object, let policy, let durability):
             if var record = stored {
                 // Nothing new: nothing to write. A sync may still be due for what was written before.
                 if record.object.merge(object, policy: policy) { try group.put(record, under: recordKey) }
             } else {
                 try group.put(Record(mark: nil, object: object), under: recordKey)
             }
-            group.expect(request.token, durable: durable, minted: false)
+            group.expect(request.token, durability, minted: false)
         }
     }
 
@@ -146,27 +153,60 @@ public final class ObjectStore: @unchecked Sendable {
         }
     }
 
-    private func commit(_ group: WriteGroup, _ complete: (StorageCompletion) -> Void) {
+    /// Returns the writes that wait for a sync which is still due; nil where none is.
+    private func commit(
+        _ group: WriteGroup, defers: Bool, _ complete: (StorageCompletion) -> Void
+    ) -> [StorageToken]? {
         var batch = group.batch
         let reservation = births.addReservation(to: &batch)
-        let durable = group.isDurable || reservation != nil
+        // Births are given from a reservation as soon as the commit has returned.
+        let syncs = reservation != nil || (group.durability == .beforeAnswer && !defers)
         do throws(EngineError) {
             if !batch.isEmpty {
-                try engine.commit(batch, durability: durable ? .synced : .unsynced)
-            } else if durable, hasUnsyncedCommits {
+                try engine.commit(batch, durability: syncs ? .synced : .unsynced)
+            } else if syncs, hasUnsyncedCommits {
                 try engine.sync()
             }
         } catch {
             fail(group, StorageFailure(error), complete)
-            return
+            return nil
         }
         if let reservation { births.reserved(reservation) }
-        hasUnsyncedCommits = durable ? false : (hasUnsyncedCommits || !batch.isEmpty)
+        hasUnsyncedCommits = syncs ? false : (hasUnsyncedCommits || !batch.isEmpty)
         counters.withLockedValue {
             $0.groups += 1
             $0.writes += group.expected.count
         }
-        for expected in group.expected { complete(.written(expected.token, durable: durable || !hasUnsyncedCommits)) }
+        let isDurable = !hasUnsyncedCommits
+        var waiting: [StorageToken] = []
+        for expected in group.expected {
+            if isDurable || expected.durability < .beforeAnswer {
+                complete(.written(expected.token, durable: isDurable))
+            } else {
+                waiting.append(expected.token)
+            }
+        }
+        return isDurable || group.durability == .sometime ? nil : waiting
+    }
+
+    private func makeDurable(_ waiting: [StorageToken], _ later: (@Sendable ([StorageCompletion]) -> Void)?) {
+        let isDeferred = engine.defersDurability
+        engine.whenDurable { [counters] result in
+            if case .failure(let error) = result, error.code != .full {
+                counters.withLockedValue { $0.failedGroups += 1 }
+            }
+            guard !waiting.isEmpty else { return }
+            later?(
+                waiting.map { token in
+                    switch result {
+                    case .success: .written(token, durable: true)
+                    // They stand, and other replicas have them.
+                    case .failure(let error) where error.code == .full: .written(token, durable: false)
+                    case .failure(let error): .failed(token, StorageFailure(error))
+                    }
+                })
+        }
+        if !isDeferred { hasUnsyncedCommits = false }
     }
 
     private func fail(_ group: WriteGroup, _ failure: StorageFailure, _ complete: (StorageCompletion) -> Void) {

@@ -24,6 +24,16 @@ public enum RecordKey {
         return buffer
     }
 
+    /// The object whose record stands there, and its partition; nil where the key is none of an object's.
+    static func object(in key: ByteBuffer) -> (ObjectKey, partition: Int)? {
+        var rest = key
+        guard rest.readInteger(as: UInt8.self) == Kind.object.rawValue,
+            let partition = rest.readInteger(as: UInt16.self),
+            let type = readEscaped(from: &rest), let bucket = readEscaped(from: &rest)
+        else { return nil }
+        return (ObjectKey(type: type, bucket: bucket, key: rest), Int(partition))
+    }
+
     /// All objects of a partition.
     public static func objects(of partition: Int) -> KeyRange {
         var lower = ByteBuffer()
@@ -56,5 +66,21 @@ public enum RecordKey {
         }
         buffer.writeInteger(UInt8(0))
         buffer.writeInteger(UInt8(1))
+    }
+
+    private static func readEscaped(from buffer: inout ByteBuffer) -> ByteBuffer? {
+        var name = ByteBuffer()
+        while let byte: UInt8 = buffer.readInteger() {
+            guard byte == 0 else {
+                name.writeInteger(byte)
+                continue
+            }
+            switch buffer.readInteger(as: UInt8.self) {
+            case 1: return name
+            case .max: name.writeInteger(UInt8(0))
+            default: return nil
+            }
+        }
+        return nil
     }
 }

@@ -6,13 +6,15 @@ import Node
 struct WriteGroup {
     struct Expected {
         let token: StorageToken
+        let durability: WriteDurability
         /// Whether its version was already handed out.
         let minted: Bool
     }
 
     private(set) var batch = WriteBatch()
     private(set) var expected: [Expected] = []
-    private(set) var isDurable = false
+    /// What the strictest of them asks.
+    private(set) var durability = WriteDurability.sometime
     /// What the group has made of a record: later operations of the group build on it.
     private var records: [ByteBuffer: Record] = [:]
 
@@ -30,8 +32,8 @@ struct WriteGroup {
         records[key] = record
     }
 
-    mutating func expect(_ token: StorageToken, durable: Bool, minted: Bool) {
-        expected.append(Expected(token: token, minted: minted))
-        isDurable = isDurable || durable
+    mutating func expect(_ token: StorageToken, _ durability: WriteDurability, minted: Bool) {
+        expected.append(Expected(token: token, durability: durability, minted: minted))
+        self.durability = max(self.durability, durability)
     }
 }

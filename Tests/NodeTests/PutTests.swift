@@ -45,7 +45,7 @@ import Versions
             var last = node.handle(.storage(.written(put.token, durable: false)))
             for sent in put.sent.prefix(w - 1) {
                 #expect(last.replies.isEmpty, "W=\(w)")
-                #expect(sent.replicate.object == put.object && !sent.replicate.durable)
+                #expect(sent.replicate.object == put.object && sent.replicate.durability < .beforeAnswer)
                 last = replicated(node, sent, .success(false))
             }
             #expect(last.isStored, "W=\(w)")
@@ -61,6 +61,26 @@ import Versions
         #expect(replicated(node, put.sent[1], .success(true)).isStored)
     }
 
+    @Test("at DW=0 one replica makes the write durable behind its answer: the first that can be reached (Dynamo §6.1)")
+    func durableReplica() throws {
+        for down in [false, true] {
+            let node = try NodeHarness(members: 4, links: 4)
+            // This node is the second holder, so that the first is another.
+            let key = try node.key { $0.count == 3 && $0[1] == node.me }
+            let holders = Array(node.map.holders(of: node.map.partition(of: key), n: 3))
+            if down { node.handle(.linkDown(holders[0])) }
+            let effects = node.request(put(key) { $0.dw = .count(0) })
+            let mint = try #require(effects.storage.first)
+            guard case .mint(_, _, let own) = mint.operation else { return }
+            let sent = node.handle(.storage(.minted(mint.token, try NodeHarness.minted(mint)))).replicates
+            var durabilities = [node.me: own]
+            for replica in sent { durabilities[replica.to] = replica.replicate.durability }
+            let expected: [WriteDurability?] =
+                down ? [nil, .afterAnswer, .sometime] : [.afterAnswer, .sometime, .sometime]
+            #expect(holders.map { durabilities[$0] } == expected)
+        }
+    }
+
     @Test("DW counts synced copies only")
     func durable() throws {
         let node = try NodeHarness()
@@ -70,7 +90,7 @@ import Versions
                 $0.w = .one
                 $0.dw = .count(2)
             })
-        #expect(put.sent.filter { $0.replicate.durable }.count == 2)
+        #expect(put.sent.filter { $0.replicate.durability == .beforeAnswer }.count == 2)
         #expect(node.handle(.storage(.written(put.token, durable: true))).replies.isEmpty)
         #expect(replicated(node, put.sent[0], .success(false)).replies.isEmpty, "stored, not synced")
         #expect(replicated(node, put.sent[1], .success(true)).isStored)
@@ -209,7 +229,7 @@ import Versions
         let key = try node.ownKey()
         let seen = try NodeHarness.object("seen")
         let effects = node.request(put(key) { $0.context = NodeHarness.sealed(seen, for: key) })
-        guard case .mint(let mint, let minter, durable: true)? = effects.storage.first?.operation else {
+        guard case .mint(let mint, let minter, .beforeAnswer)? = effects.storage.first?.operation else {
             Issue.record("\(effects.storage)")
             return
         }

@@ -9,9 +9,9 @@ import Versions
 @Suite struct ReplicaTests {
     private func replicate(
         _ node: NodeHarness, _ object: VersionedObject, _ key: ObjectKey, correlation: Correlation = 17,
-        durable: Bool = true
+        _ durability: WriteDurability = .beforeAnswer
     ) -> NodeHarness.Effects {
-        let replicate = Replicate(correlation: correlation, key: key, object: object, durable: durable)
+        let replicate = Replicate(correlation: correlation, key: key, object: object, durability)
         return node.handle(.message(.replicate(replicate), from: node.members[1]))
     }
 
@@ -25,10 +25,11 @@ import Versions
         let node = try NodeHarness()
         let key = try node.ownKey()
         let object = try NodeHarness.object("a")
-        for durable in [true, false] {
-            let effects = replicate(node, object, key, durable: durable)
+        for durability in [WriteDurability.sometime, .afterAnswer, .beforeAnswer] {
+            let durable = durability == .beforeAnswer
+            let effects = replicate(node, object, key, durability)
             #expect(effects.sent.isEmpty)
-            guard case .merge(object, .siblings, durable)? = effects.storage.first?.operation else {
+            guard case .merge(object, .siblings, durability)? = effects.storage.first?.operation else {
                 Issue.record("\(effects.storage)")
                 return
             }
@@ -56,7 +57,7 @@ import Versions
     @Test("a read repair is merged, and nobody is answered")
     func repair() throws {
         let node = try NodeHarness()
-        let effects = replicate(node, try NodeHarness.object("a"), try node.ownKey(), correlation: 0, durable: false)
+        let effects = replicate(node, try NodeHarness.object("a"), try node.ownKey(), correlation: 0, .sometime)
         #expect(effects.storage.count == 1)
         #expect(node.handle(.storage(.written(effects.storage[0].token, durable: false))).sent.isEmpty)
     }

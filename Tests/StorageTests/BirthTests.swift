@@ -88,7 +88,7 @@ import Versions
         let actor = try fixture.put("a", to: key).newest.dot.actor
         engine.failures = [.full]
         fixture.perform(
-            StoreFixture.request(.merge(try StoreFixture.foreign("b"), .siblings, durable: true), key))
+            StoreFixture.request(.merge(try StoreFixture.foreign("b"), .siblings, .beforeAnswer), key))
         #expect(try fixture.put("c", to: key).newest.dot.actor == actor)
         #expect(try fixture.store.close())
     }

@@ -41,7 +41,7 @@ import Versions
         let completions = fixture.perform(
             StoreFixture.request(StoreFixture.mint("a", durable: false), key, token: 1),
             StoreFixture.request(StoreFixture.mint("b"), key, token: 2),
-            StoreFixture.request(.merge(foreign, .siblings, durable: false), key, token: 3),
+            StoreFixture.request(.merge(foreign, .siblings, .sometime), key, token: 3),
             StoreFixture.request(StoreFixture.mint("c", durable: false), key, token: 4))
         #expect(engine.commits.count == commits + 1)
         #expect(engine.commits.last?.durability == .synced, "as durable as the strictest asks")
@@ -60,7 +60,7 @@ import Versions
         var log: [String] = []
         fixture.store.perform(
             [StoreFixture.request(StoreFixture.mint("a"), key)],
-            willCommit: { log.append("will commit after \(engine.commits.count)") },
+            flush: { log.append("flush after \(engine.commits.count)") },
             {
                 switch $0 {
                 case .minted: log.append("minted after \(engine.commits.count)")
@@ -69,7 +69,7 @@ import Versions
                 }
             })
         let before = engine.commits.count - 1
-        #expect(log == ["minted after \(before)", "will commit after \(before)", "written after \(before + 1)"])
+        #expect(log == ["minted after \(before)", "flush after \(before)", "written after \(before + 1)"])
     }
 
     @Test("a merge that changes nothing writes nothing")
@@ -77,10 +77,10 @@ import Versions
         let engine = FailingEngine()
         let fixture = try StoreFixture(engine)
         let foreign = try StoreFixture.foreign("foreign")
-        fixture.perform(StoreFixture.request(.merge(foreign, .siblings, durable: true), key))
+        fixture.perform(StoreFixture.request(.merge(foreign, .siblings, .beforeAnswer), key))
         let commits = engine.commits.count
         let syncs = engine.syncs
-        let again = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, durable: true), key))
+        let again = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, .beforeAnswer), key))
         guard case .written(_, durable: true)? = again.first else {
             Issue.record("\(again)")
             return
@@ -95,12 +95,12 @@ import Versions
         // The first mint reserves births, with a sync.
         _ = try fixture.put("warm up", to: StoreFixture.key("other"))
         let foreign = try StoreFixture.foreign("foreign")
-        let first = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, durable: false), key))
+        let first = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, .sometime), key))
         guard case .written(_, durable: false)? = first.first else {
             Issue.record("\(first)")
             return
         }
-        let second = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, durable: true), key))
+        let second = fixture.perform(StoreFixture.request(.merge(foreign, .siblings, .beforeAnswer), key))
         guard case .written(_, durable: true)? = second.first else {
             Issue.record("\(second)")
             return
@@ -116,10 +116,10 @@ import Versions
         let foreign = try StoreFixture.foreign("foreign")
         let first = try StoreFixture(engine)
         _ = try first.put("warm up", to: StoreFixture.key("other"))
-        first.perform(StoreFixture.request(.merge(foreign, .siblings, durable: false), key))
+        first.perform(StoreFixture.request(.merge(foreign, .siblings, .sometime), key))
         // The process is gone, the machine is not: another store opens what the page cache has.
         let second = try StoreFixture(engine)
-        let again = second.perform(StoreFixture.request(.merge(foreign, .siblings, durable: true), key))
+        let again = second.perform(StoreFixture.request(.merge(foreign, .siblings, .beforeAnswer), key))
         guard case .written(_, durable: true)? = again.first else {
             Issue.record("\(again)")
             return
@@ -133,7 +133,7 @@ import Versions
         let fixture = try StoreFixture(FailingEngine())
         let own = try fixture.put("own", to: key)
         fixture.perform(
-            StoreFixture.request(.merge(try StoreFixture.foreign("foreign"), .siblings, durable: true), key))
+            StoreFixture.request(.merge(try StoreFixture.foreign("foreign"), .siblings, .beforeAnswer), key))
         let next = try fixture.put("next", to: key)
         #expect(next.values == ["foreign", "next", "own"])
         #expect(next.newest.dot.actor == own.newest.dot.actor, "the same actor goes on counting")
@@ -166,7 +166,7 @@ import Versions
             let before = try fixture.put("a", to: key)
             try engine.overwrite(RecordKey.object(key, partition: 3), with: ByteBuffer(string: "garbage"))
             if byMerge {
-                fixture.perform(StoreFixture.request(.merge(before, .siblings, durable: true), key))
+                fixture.perform(StoreFixture.request(.merge(before, .siblings, .beforeAnswer), key))
                 #expect(try fixture.read(key) == before)
             }
             let after = try fixture.put("b", to: key)
@@ -198,7 +198,7 @@ import Versions
         let content = Content(value: ByteBuffer(repeating: 1, count: EngineLimits.maximumValueLength))
         let mint = Mint(content: content, context: nil, now: HybridTime(milliseconds: 1), policy: .siblings)
         let completions = fixture.perform(
-            StoreFixture.request(.mint(mint, by: StoreFixture.minter, durable: true), key, token: 1),
+            StoreFixture.request(.mint(mint, by: StoreFixture.minter, .beforeAnswer), key, token: 1),
             StoreFixture.request(StoreFixture.mint("small"), key, token: 2))
         guard case .failed(let token, .tooLarge(let bytes, EngineLimits.maximumValueLength))? = completions.first,
             token.rawValue == 1
@@ -221,7 +221,7 @@ import Versions
             Issue.record("\(failed)")
             return
         }
-        for operation in [StoreFixture.mint("c"), .merge(try StoreFixture.foreign("d"), .siblings, durable: false)] {
+        for operation in [StoreFixture.mint("c"), .merge(try StoreFixture.foreign("d"), .siblings, .sometime)] {
             let later = fixture.perform(StoreFixture.request(operation, key))
             guard later.count == 1, case .failed(_, .ended) = later[0] else {
                 Issue.record("\(later)")

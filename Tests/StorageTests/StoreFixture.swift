@@ -29,6 +29,10 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
     var failures: [EngineError.Code] = []
     private(set) var commits: [(batch: WriteBatch, durability: Durability)] = []
     private(set) var syncs = 0
+    /// As behind a buffer: who wants to know when what there is is durable waits for ``becomeDurable(failing:)``.
+    var defersDurability = false
+    private var waiters: [@Sendable (Result<Void, EngineError>) -> Void] = []
+    var waiting: Int { waiters.count }
     /// Stays readable after ``close()``, as a folder does.
     private(set) var isClosed = false
 
@@ -58,6 +62,17 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
         }
         syncs += 1
         try base.sync()
+    }
+
+    func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
+        if defersDurability { return waiters.append(body) }
+        body(Result { () throws(EngineError) in try sync() })
+    }
+
+    func becomeDurable(failing code: EngineError.Code? = nil) {
+        let error = code.map { EngineError($0, operation: "sync", detail: "the test says so") }
+        for waiter in waiters { waiter(error.map { .failure($0) } ?? .success(())) }
+        waiters = []
     }
 
     func statistics() throws(EngineError) -> EngineStatistics { try base.statistics() }
@@ -119,7 +134,7 @@ struct StoreFixture {
         let mint = Mint(
             content: Content(value: ByteBuffer(string: value)), context: context,
             now: HybridTime(milliseconds: milliseconds), policy: .siblings, maximumSiblings: maximumSiblings)
-        return .mint(mint, by: minter, durable: durable)
+        return .mint(mint, by: minter, durable ? .beforeAnswer : .sometime)
     }
 
     @discardableResult

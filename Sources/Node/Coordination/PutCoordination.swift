@@ -14,7 +14,9 @@ struct PutCoordination {
     let key: ObjectKey
     /// The other replicas it goes to.
     let replicas: [MemberID]
-    let durable: Bool
+    /// Nil: all of them sync it before they answer. Otherwise this one does so after its answer, and the others in
+    /// their own time.
+    let durableReplica: MemberID?
     let timeoutMilliseconds: Int
     let deadline: Instant
     private(set) var tally: WriteTally
@@ -22,17 +24,22 @@ struct PutCoordination {
     private var answered: [MemberID] = []
 
     init(
-        origin: RequestOrigin, kind: Kind, key: ObjectKey, replicas: [MemberID], durable: Bool, tally: WriteTally,
-        timeoutMilliseconds: Int, deadline: Instant
+        origin: RequestOrigin, kind: Kind, key: ObjectKey, replicas: [MemberID],
+        durableReplica: MemberID?, tally: WriteTally, timeoutMilliseconds: Int, deadline: Instant
     ) {
         self.origin = origin
         self.kind = kind
         self.key = key
         self.replicas = replicas
-        self.durable = durable
+        self.durableReplica = durableReplica
         self.tally = tally
         self.timeoutMilliseconds = timeoutMilliseconds
         self.deadline = deadline
+    }
+
+    func durability(at replica: MemberID) -> WriteDurability {
+        guard let durableReplica else { return .beforeAnswer }
+        return replica == durableReplica ? .afterAnswer : .sometime
     }
 
     mutating func onMinted(_ object: VersionedObject) {

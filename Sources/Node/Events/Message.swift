@@ -68,14 +68,13 @@ public struct Replicate: Sendable {
     public var correlation: Correlation
     public var key: ObjectKey
     public var object: VersionedObject
-    /// Sync before the answer.
-    public var durable: Bool
+    public var durability: WriteDurability
 
-    public init(correlation: Correlation, key: ObjectKey, object: VersionedObject, durable: Bool) {
+    public init(correlation: Correlation, key: ObjectKey, object: VersionedObject, _ durability: WriteDurability) {
         self.correlation = correlation
         self.key = key
         self.object = object
-        self.durable = durable
+        self.durability = durability
     }
 }
 

@@ -37,9 +37,20 @@ public enum StorageOperation: Sendable {
     ///
     /// The version may go to other replicas in between: a node that loses it in a crash comes back as a new
     /// incarnation, so its dot is never minted again.
-    case mint(Mint, by: Minter, durable: Bool)
+    case mint(Mint, by: Minter, WriteDurability)
     /// Merges a replica's version in: ``StorageCompletion/written(_:_:)``.
-    case merge(VersionedObject, ConflictPolicy, durable: Bool)
+    case merge(VersionedObject, ConflictPolicy, WriteDurability)
+}
+
+/// When a write is to be on stable storage.
+public enum WriteDurability: UInt8, Comparable, Sendable {
+    /// At the latest when the store is closed.
+    case sometime = 0
+    /// As soon as the store can, without delaying the answer (Dynamo §6.1).
+    case afterAnswer
+    case beforeAnswer
+
+    public static func < (left: WriteDurability, right: WriteDurability) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// Who mints: the actor's node and incarnation. The birth is the store's to choose (design: an actor is continued

@@ -66,17 +66,17 @@ extension VirtualCluster {
     private func twisted(_ request: StorageRequest, _ store: NodeProcess.Store) -> StorageRequest {
         var twisted = request
         switch request.operation {
-        case .mint(let mint, let minter, true) where strikes(.answerBeforeSync):
-            twisted.operation = .mint(mint, by: minter, durable: false)
-        case .merge(let object, let policy, true) where strikes(.answerBeforeSync):
-            twisted.operation = .merge(object, policy, durable: false)
-        case .mint(var mint, let minter, let durable) where mint.condition != nil && strikes(.conditionIgnored):
+        case .mint(let mint, let minter, .beforeAnswer) where strikes(.answerBeforeSync):
+            twisted.operation = .mint(mint, by: minter, .sometime)
+        case .merge(let object, let policy, .beforeAnswer) where strikes(.answerBeforeSync):
+            twisted.operation = .merge(object, policy, .sometime)
+        case .mint(var mint, let minter, let durability) where mint.condition != nil && strikes(.conditionIgnored):
             mint.condition = nil
-            twisted.operation = .mint(mint, by: minter, durable: durable)
-        case .mint(var mint, let minter, let durable) where mint.context != nil && strikes(.contextIgnored, 200):
+            twisted.operation = .mint(mint, by: minter, durability)
+        case .mint(var mint, let minter, let durability) where mint.context != nil && strikes(.contextIgnored, 200):
             mint.context = nil
-            twisted.operation = .mint(mint, by: minter, durable: durable)
-        case .mint(var mint, let minter, let durable) where bug == .staleContextCovers && mint.context != nil:
+            twisted.operation = .mint(mint, by: minter, durability)
+        case .mint(var mint, let minter, let durability) where bug == .staleContextCovers && mint.context != nil:
             guard let key = keyIndex(of: request), let stored = copy(key, store, .writer), !stored.isDeleted,
                 strikes(.staleContextCovers)
             else { return request }
@@ -84,10 +84,10 @@ extension VirtualCluster {
             var vector = mint.context?.vector ?? context.vector
             vector.join(context.vector)
             mint.context = Context(vector: vector, stamp: max(context.stamp, mint.context?.stamp ?? .zero))
-            twisted.operation = .mint(mint, by: minter, durable: durable)
-        case .merge(let object, let policy, let durable) where bug == .valueAltered:
+            twisted.operation = .mint(mint, by: minter, durability)
+        case .merge(let object, let policy, let durability) where bug == .valueAltered:
             guard let altered = altered(object), strikes(.valueAltered, 200) else { return request }
-            twisted.operation = .merge(altered, policy, durable: durable)
+            twisted.operation = .merge(altered, policy, durability)
         default: break
         }
         return twisted
@@ -95,12 +95,12 @@ extension VirtualCluster {
 
     /// The stamp that a node whose reservation is behind would give.
     func stampedLate(_ request: StorageRequest) -> StorageRequest {
-        guard case .mint(var mint, let minter, let durable) = request.operation, strikes(.stampBehind, 200) else {
+        guard case .mint(var mint, let minter, let durability) = request.operation, strikes(.stampBehind, 200) else {
             return request
         }
         var late = request
         mint.now = HybridTime(milliseconds: mint.now.milliseconds - 100_000)
-        late.operation = .mint(mint, by: minter, durable: durable)
+        late.operation = .mint(mint, by: minter, durability)
         return late
     }
 

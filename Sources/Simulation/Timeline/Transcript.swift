@@ -141,7 +141,7 @@ extension Transcript {
         case .replicate(let replicate):
             mix(6)
             mix(replicate.correlation)
-            mix(replicate.durable ? 1 : 0)
+            mix(Int(replicate.durability.rawValue))
             mix(replicate.key.canonicalBytes)
             mix(replicate.object)
         case .replicated(let replicated):
