@@ -83,7 +83,8 @@ if !coreOnly {
         .executableTarget(
             name: "rotor",
             dependencies: [
-                "Server", "RotorClient", "RiakWire", "Simulation", "Node", "Engines", "Versions", "Placement", nioCore,
+                "Server", "RotorClient", "RiakWire", "Simulation", "Storage", "Node", "Engines", "Versions",
+                "Placement", nioCore,
                 nioConcurrency,
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -39,6 +39,7 @@ public struct NodeReport: Sendable, Codable, Equatable {
     public struct Store: Sendable, Codable, Equatable {
         public var name: String
         public var engine: String
+        public var writePath: String
         public var entries: Int
         public var diskBytes: Int
         public var commits: Int
@@ -48,6 +49,10 @@ public struct NodeReport: Sendable, Codable, Equatable {
         public var failedGroups: Int
         public var waitingWrites: Int
         public var waitingReads: Int
+        /// What is in memory on its way to the engine, and the log's files.
+        public var bufferedObjects: Int
+        public var bufferedBytes: Int
+        public var logBytes: Int
         /// Why the store does not work, if it does not.
         public var failure: String?
     }

@@ -23,7 +23,7 @@ struct Rotor: AsyncParsableCommand {
         version: RotorVersion.text,
         subcommands: [
             Serve.self, Get.self, Put.self, Delete.self, Locate.self, Status.self, Version.self, Demo.self, Bench.self,
-            Simulate.self,
+            Simulate.self, Store.self,
         ])
 
     static func main() async {

@@ -37,7 +37,17 @@ indirect enum ConfigurationSchema: Sendable {
                 ("members", .listOfMaps(["name", "address", "zone", "weight"])),
             ])
         ),
-        ("stores", .named(.map([("engine", .scalar(help: "the engine of this store"))]))),
+        (
+            "stores",
+            .named(
+                .map([
+                    ("engine", .scalar(help: "the engine of this store")),
+                    ("write_path", .scalar(help: "direct, buffered or logged: how writes reach its engine")),
+                    ("buffer_objects", .scalar(help: "objects that its buffer holds at most")),
+                    ("buffer_bytes", .scalar(help: "bytes that its buffer holds at most")),
+                    ("log_bytes", .scalar(help: "bytes that its log takes at most")),
+                ]))
+        ),
         (
             "bucket_types",
             .named(

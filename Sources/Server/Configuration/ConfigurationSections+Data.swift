@@ -31,13 +31,41 @@ extension ConfigurationSections {
                     reader.refuse(place, ["stores", name], "`engine` is missing; allowed: \(allowed)")
                 }
             }
-            return StoreConfiguration(
-                name: name, engine: reader.choice(["stores", name, "engine"], default: EngineKind.lmdb))
+            return readStore(name)
         }
     }
 
-    mutating func readBucketTypes(n clusterN: Int, stores: [String]) -> [BucketType] {
-        readNames(in: "bucket_types", default: "default").map { readBucketType($0, clusterN: clusterN, stores: stores) }
+    private mutating func readStore(_ name: String) -> StoreConfiguration {
+        let section = ["stores", name]
+        var store = StoreConfiguration(
+            name: name, engine: reader.choice(section + ["engine"], default: EngineKind.lmdb))
+        store.writePath = reader.choice(section + ["write_path"], default: store.writePath)
+        if store.engine == .memory, store.writePath == .logged, let place = reader.text(section + ["write_path"])?.place
+        {
+            reader.refuse(
+                place.description, section + ["write_path"],
+                "a log before the memory engine would keep nothing; allowed: direct, buffered")
+        }
+        store.options.bufferObjects = reader.integer(
+            section + ["buffer_objects"], default: store.options.bufferObjects, in: 1...(1 << 30))
+        if reader.text(section + ["buffer_bytes"]) != nil {
+            store.options.bufferBytes = reader.integer(
+                section + ["buffer_bytes"], default: 1 << 20, in: (1 << 20)...(1 << 40))
+        }
+        store.options.logBytes = reader.integer(
+            section + ["log_bytes"], default: store.options.logBytes, in: (128 << 20)...(1 << 40))
+        return store
+    }
+
+    mutating func readBucketTypes(n clusterN: Int, stores: [StoreConfiguration]) -> [BucketType] {
+        readNames(in: "bucket_types", default: "default").map { name in
+            var type = readBucketType(name, clusterN: clusterN, stores: stores.map(\.name))
+            // Dynamo §6.1: behind a buffer a put waits for no sync, unless it is asked to.
+            let isBuffered = stores.first { $0.name == type.store }?.writePath == .buffered
+            type.dw = quorum(
+                ["bucket_types", name, "dw"], default: isBuffered ? .count(0) : type.dw, from: 0, n: type.n)
+            return type
+        }
     }
 
     private mutating func readBucketType(_ name: String, clusterN: Int, stores: [String]) -> BucketType {
@@ -65,7 +93,6 @@ extension ConfigurationSections {
         type.w = quorum(section + ["w"], default: type.w, from: 1, n: n)
         type.pr = quorum(section + ["pr"], default: type.pr, from: 0, n: n)
         type.pw = quorum(section + ["pw"], default: type.pw, from: 0, n: n)
-        type.dw = quorum(section + ["dw"], default: type.dw, from: 0, n: n)
         type.notFoundOK = reader.flag(section + ["notfound_ok"], default: type.notFoundOK)
         type.basicQuorum = reader.flag(section + ["basic_quorum"], default: type.basicQuorum)
         type.policy = policy(section)

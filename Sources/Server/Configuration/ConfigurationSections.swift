@@ -26,7 +26,7 @@ struct ConfigurationSections {
         configuration.listen = readListen(insecure: configuration.insecure)
         configuration.stores = readStores()
         configuration.bucketTypes = readBucketTypes(
-            n: configuration.cluster.n, stores: configuration.stores.map(\.name))
+            n: configuration.cluster.n, stores: configuration.stores)
         configuration.log.level = reader.choice(["log", "level"], default: Logger.Level.info)
         configuration.log.format = reader.choice(["log", "format"], default: LogConfiguration.Format.text)
         checkMembership(configuration)

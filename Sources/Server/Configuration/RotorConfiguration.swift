@@ -74,10 +74,14 @@ public struct ClusterConfiguration: Sendable, Equatable {
 public struct StoreConfiguration: Sendable, Equatable {
     public var name: String
     public var engine: EngineKind
+    public var writePath: WritePath
+    /// The bounds of its buffer and log.
+    public var options = WritePathOptions()
 
     public init(name: String, engine: EngineKind) {
         self.name = name
         self.engine = engine
+        writePath = .usual(for: engine)
     }
 }
 

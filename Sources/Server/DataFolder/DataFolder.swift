@@ -131,7 +131,7 @@ extension DataFolder {
                 + " folder")
     }
 
-    private static func lock(_ path: String) throws(DataFolderError) -> FolderLock {
+    static func lock(_ path: String) throws(DataFolderError) -> FolderLock {
         do throws(EngineError) {
             return try FolderLock(path: path + "/LOCK", operation: "lock data folder \(path)")
         } catch {
@@ -140,7 +140,7 @@ extension DataFolder {
         }
     }
 
-    private static func isComplete(_ path: String, operation: String) throws(DataFolderError) -> Bool {
+    static func isComplete(_ path: String, operation: String) throws(DataFolderError) -> Bool {
         let bytes = try DataFolderError.wrap { () throws(EngineError) in
             try FileCalls.read(path + "/FORMAT", limit: limitOfFormat, operation: operation)
         }

@@ -33,7 +33,7 @@ enum MessageCoding {
             write(fetched.result, into: &buffer)
         case .replicate(let replicate):
             begin(.replicate, replicate.correlation, into: &buffer)
-            buffer.writeFlag(replicate.durable)
+            buffer.writeInteger(replicate.durability.rawValue)
             buffer.writeLengthPrefixed(replicate.key.canonicalBytes)
             replicate.object.encode(into: &buffer)
         case .replicated(let replicated):
@@ -68,10 +68,13 @@ enum MessageCoding {
                 Fetched(correlation: try reader.integer("correlation"), result: try fetchedResult(&reader)))
         case .replicate:
             let correlation: UInt64 = try reader.integer("correlation")
-            let durable = try reader.flag("durable")
+            let number: UInt8 = try reader.integer("durability")
+            guard let durability = WriteDurability(rawValue: number) else {
+                throw .impossible("durability", UInt64(number))
+            }
             message = .replicate(
                 Replicate(
-                    correlation: correlation, key: try reader.key(), object: try reader.object(), durable: durable))
+                    correlation: correlation, key: try reader.key(), object: try reader.object(), durability))
         case .replicated:
             message = .replicated(
                 Replicated(correlation: try reader.integer("correlation"), result: try replicatedResult(&reader)))

@@ -11,6 +11,7 @@ struct OpenedNode {
     struct Store {
         let name: String
         let engine: any LocalPersistenceEngine
+        let writePath: WritePath
         let objects: ObjectStore
     }
 
@@ -133,7 +134,8 @@ struct OpenedNode {
         logger: Logger
     ) throws(StartError) -> Store {
         try inStore(store.name) {
-            let engine = try openEngine(store.engine, folder.storePath(store.name), store.options)
+            try StoreSwap(path: folder.storePath(store.name)).finish()
+            let engine = try openEngine(store, folder.storePath(store.name))
             let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
                 let objects = try ObjectStore(engine: engine) { key, reason in
@@ -142,7 +144,7 @@ struct OpenedNode {
                         "damaged record met: other replicas serve the object, and reading it repairs it\(addition)",
                         metadata: ["store": "\(store.name)", "key": "\(key)", "damage": "\(reason)"])
                 }
-                return Store(name: store.name, engine: engine, objects: objects)
+                return Store(name: store.name, engine: engine, writePath: store.writePath, objects: objects)
             } catch {
                 try? engine.close()
                 throw error

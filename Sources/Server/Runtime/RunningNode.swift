@@ -109,8 +109,8 @@ final class RunningNode: Sendable {
             members: opened.members, settings: settings.peers, receiver: driver, logger: logger)
         stores = opened.stores.map { store in
             StoreRunner(
-                name: store.name, store: store.objects, engine: store.engine, limits: settings.storeLimits,
-                completions: completions,
+                name: store.name, store: store.objects, engine: store.engine, writePath: store.writePath,
+                limits: settings.storeLimits, completions: completions,
                 onEnd: { reason in
                     Self.markSuspect(store.name, reason, in: folder, logger)
                     logger.critical(
@@ -153,7 +153,7 @@ final class RunningNode: Sendable {
                 "cluster-id": "\(founding.clusterID)", "start": "\(start.record.start.number)",
                 "incarnation": "\(String(start.record.start.incarnation, radix: 16))",
                 "clean": "\(start.stoppedCleanly)", "data": "\(settings.dataPath)",
-                "stores": "\(settings.stores.map { "\($0.name):\($0.engine.rawValue)" }.joined(separator: " "))",
+                "stores": "\(settings.stores.map { "\($0.name):\($0.engine):\($0.writePath)" }.joined(separator: " "))",
             ])
         for difference in opened.folder.differences {
             logger.warning("the configuration differs from the cluster, without effect: \(difference)")

@@ -7,11 +7,16 @@ public struct RuntimeSettings: Sendable {
         /// Safe as a folder's name.
         public var name: String
         public var engine: EngineKind
+        public var writePath: WritePath
         public var options: EngineOptions
 
-        public init(name: String, engine: EngineKind, options: EngineOptions = EngineOptions()) {
+        /// - Parameter writePath: Nil: the engine's usual one.
+        public init(
+            name: String, engine: EngineKind, writePath: WritePath? = nil, options: EngineOptions = EngineOptions()
+        ) {
             self.name = name
             self.engine = engine
+            self.writePath = writePath ?? .usual(for: engine)
             self.options = options
         }
     }
@@ -40,12 +45,12 @@ public struct RuntimeSettings: Sendable {
     /// How long a start waits for the other members to confirm that this node is not an old copy of itself.
     public var startConfirmationMilliseconds = 2_000
     /// What opens a store's engine: tests put engines in between whose disk fails.
-    var openEngine: EngineOpening = { (kind, path, options) throws(EngineError) in
-        try EngineFactory.open(kind, at: path, options: options)
+    var openEngine: EngineOpening = { (store, path) throws(EngineError) in
+        try EngineFactory.open(store.engine, at: path, writePath: store.writePath, options: store.options)
     }
 
     typealias EngineOpening =
-        @Sendable (EngineKind, _ path: String, EngineOptions) throws(EngineError) -> any LocalPersistenceEngine
+        @Sendable (Store, _ path: String) throws(EngineError) -> any LocalPersistenceEngine
 
     public init(
         nodeName: String, dataPath: String, clusterAddress: NetworkAddress, founding: Founding, stores: [Store],

@@ -25,6 +25,7 @@ final class StoreRunner: Sendable {
 
     let name: String
     let kind: EngineKind
+    private let writePath: WritePath
     private let store: ObjectStore
     private let engine: any LocalPersistenceEngine
     private let writer: WriterThread<StorageRequest>
@@ -60,13 +61,14 @@ final class StoreRunner: Sendable {
     ///   - completions: Where the results go.
     ///   - onEnd: Called once, on a thread of the store, when it has ended and does nothing any more.
     init(
-        name: String, store: ObjectStore, engine: any LocalPersistenceEngine, limits: Limits,
+        name: String, store: ObjectStore, engine: any LocalPersistenceEngine, writePath: WritePath, limits: Limits,
         completions inbox: LoopInbox<StorageCompletion>, onEnd: @escaping @Sendable (_ reason: String) -> Void
     ) {
         self.name = name
         self.store = store
         self.engine = engine
         kind = engine.kind
+        self.writePath = writePath
         let ending = EndOfStore(onEnd)
         self.ending = ending
         writer = WriterThread(
@@ -75,11 +77,15 @@ final class StoreRunner: Sendable {
             var completions: [StorageCompletion] = []
             completions.reserveCapacity(requests.count)
             // What was minted goes to the other replicas while this store syncs.
-            let sendMinted = {
+            let flush = {
                 _ = inbox.put(contentsOf: completions)
                 completions.removeAll(keepingCapacity: true)
             }
-            store.perform(requests, willCommit: sendMinted) { completions.append($0) }
+            let later = { @Sendable (completions: [StorageCompletion]) in
+                ending.look(for: completions)
+                _ = inbox.put(contentsOf: completions)
+            }
+            store.perform(requests, flush: flush, later: later) { completions.append($0) }
             ending.look(for: completions)
             _ = inbox.put(contentsOf: completions)
         }
@@ -128,16 +134,22 @@ final class StoreRunner: Sendable {
     func status() -> NodeStatus.Store {
         let figures = store.statistics
         var status = NodeStatus.Store(
-            name: name, engine: kind.rawValue, entries: 0, diskBytes: 0, commits: 0, syncs: 0, writes: figures.writes,
+            name: name, engine: kind.rawValue, writePath: writePath.rawValue, entries: 0, diskBytes: 0, commits: 0,
+            syncs: 0, writes: figures.writes,
             damagedRecords: figures.damagedRecords, failedGroups: figures.failedGroups,
             waitingWrites: writer.waiting, waitingReads: readers.reduce(0) { $0 + $1.thread.waiting },
-            failure: ending.reason)
+            bufferedObjects: 0, bufferedBytes: 0, logBytes: 0, failure: ending.reason)
         do throws(EngineError) {
             let engine = try engine.statistics()
             status.entries = engine.entries
             status.diskBytes = engine.diskBytes
             status.commits = engine.commits
             status.syncs = engine.syncs
+            if let path = engine.writePath {
+                status.bufferedObjects = path.bufferedObjects
+                status.bufferedBytes = path.bufferedBytes
+                status.logBytes = path.logBytes
+            }
         } catch {
             status.failure = status.failure ?? "\(error)"
         }

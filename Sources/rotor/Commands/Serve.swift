@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engines
 import Foundation
 import Logging
 import Node
@@ -120,7 +121,12 @@ struct Serve: AsyncParsableCommand {
         var settings = RuntimeSettings(
             nodeName: configuration.node.name, dataPath: configuration.node.data,
             clusterAddress: configuration.listen.cluster, founding: founding,
-            stores: configuration.stores.map { RuntimeSettings.Store(name: $0.name, engine: $0.engine) },
+            stores: configuration.stores.map { store in
+                var options = EngineOptions()
+                options.writePath = store.options
+                return RuntimeSettings.Store(
+                    name: store.name, engine: store.engine, writePath: store.writePath, options: options)
+            },
             bucketTypes: configuration.bucketTypes)
         settings.secret = configuration.cluster.secret
         return settings

@@ -69,10 +69,13 @@ struct StatusPage {
             let failure = store.failure.map { "DOES NOT WORK: \($0)" }
             let damage = store.damagedRecords > 0 ? "\(store.damagedRecords) DAMAGED RECORDS" : nil
             let waiting = "\(store.waitingWrites) writes and \(store.waitingReads) reads waiting"
+            let buffer =
+                store.bufferedObjects > 0
+                ? "\(store.bufferedObjects) objects (\(store.bufferedBytes.asBytes)) on their way to the engine" : nil
             table.add(
-                store.name, store.engine, "\(store.entries) entries", store.diskBytes.asBytes,
+                store.name, "\(store.engine) \(store.writePath)", "\(store.entries) entries", store.diskBytes.asBytes,
                 "\(store.writes) writes in \(store.commits) commits",
-                [failure, damage, waiting].compactMap(\.self).joined(separator: ", "))
+                [failure, damage, buffer, waiting].compactMap(\.self).joined(separator: ", "))
         }
         return table
     }

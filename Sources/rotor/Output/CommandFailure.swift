@@ -19,6 +19,8 @@ enum ExitStatus: Int32, Sendable {
 
     /// A simulated cluster did not keep what Rotor promises.
     static let promiseBroken = ExitStatus.notFound
+    /// A record of a store is not what was written.
+    static let damageFound = ExitStatus.notFound
 }
 
 /// Ends the program with a message on standard error. An empty message says nothing.

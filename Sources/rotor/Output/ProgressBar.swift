@@ -23,10 +23,15 @@ final class ProgressBar: Sendable {
     }
 
     /// Another piece is done. Draws at most ten times a second.
-    func advance() {
+    func advance() { update { $0 += 1 } }
+
+    /// So many are done in all.
+    func reach(_ done: Int) { update { $0 = done } }
+
+    private func update(_ change: (inout Int) -> Void) {
         let now = ContinuousClock.now
         let line = state.withLockedValue { state -> String? in
-            state.done += 1
+            change(&state.done)
             guard isTerminal, state.shown.map({ now - $0 > .milliseconds(100) }) ?? true else { return nil }
             state.shown = now
             return "\r" + self.line(done: state.done, now)

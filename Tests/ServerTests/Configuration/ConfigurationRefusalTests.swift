@@ -29,7 +29,11 @@ struct ConfigurationRefusalTests {
                 "cluster:\n  members:\n    - { name: rotor, address: \"a:1\", rack: r }",
                 "3: cluster.members.1.rack: there is no such entry; allowed: name, address, zone, weight"
             ),
-            ("stores:\n  default: { engin: lmdb }", "2: stores.default.engin: there is no such entry; allowed: engine"),
+            (
+                "stores:\n  default: { engin: lmdb }",
+                "2: stores.default.engin: there is no such entry; allowed: engine, write_path, buffer_objects,"
+                    + " buffer_bytes, log_bytes"
+            ),
             (
                 "bucket_types: { a: { nval: 3 } }",
                 "1: bucket_types.a.nval: there is no such entry; allowed: store, n, r, w, pr, pw, dw, notfound_ok,"

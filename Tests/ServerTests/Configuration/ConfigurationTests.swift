@@ -127,6 +127,27 @@ struct ConfigurationTests {
         #expect(try fixture.read("node: { data: x }", environment: environment).node.data == "/\(above)/b")
     }
 
+    @Test("stores are logged unless they say otherwise, and behind a buffer a put waits for no sync by default")
+    func writePaths() throws {
+        let fixture = try ConfigurationFixture()
+        let configuration = try fixture.read(
+            """
+            stores:
+              default: { engine: sqlite }
+              fast: { engine: lmdb, write_path: buffered, buffer_objects: 1000 }
+              plain: { engine: bdb, write_path: direct }
+              scratch: { engine: memory }
+            bucket_types:
+              default: { store: default }
+              sessions: { store: fast }
+              carts: { store: fast, dw: quorum }
+            """)
+        #expect(configuration.stores.map(\.writePath) == [.logged, .buffered, .direct, .direct])
+        #expect(configuration.stores[1].options.bufferObjects == 1000)
+        #expect(configuration.bucketTypes.map(\.name) == ["carts", "default", "sessions"])
+        #expect(configuration.bucketTypes.map(\.dw) == [.quorum, .quorum, .count(0)])
+    }
+
     @Test("every setting can be given as a flag and in the environment, under the names that it is listed with")
     func everySetting() throws {
         let fixture = try ConfigurationFixture()
@@ -135,7 +156,9 @@ struct ConfigurationTests {
             "listen.pbc": "127.0.0.1:2", "listen.cluster": "127.0.0.1:3", "cluster.name": "x",
             "cluster.partitions": "8",
             "cluster.n": "5", "cluster.secret": "correct horse battery", "cluster.seeds": "a:1, b:2",
-            "stores.NAME.engine": "memory",
+            "stores.NAME.engine": "bdb", "stores.NAME.write_path": "buffered",
+            "stores.NAME.buffer_objects": "1000", "stores.NAME.buffer_bytes": "1048576",
+            "stores.NAME.log_bytes": "134217728",
             "bucket_types.NAME.store": "large", "bucket_types.NAME.n": "1", "bucket_types.NAME.r": "one",
             "bucket_types.NAME.w": "all", "bucket_types.NAME.pr": "1", "bucket_types.NAME.pw": "1",
             "bucket_types.NAME.dw": "1", "bucket_types.NAME.notfound_ok": "false",

@@ -81,7 +81,7 @@ import Versions
     func slices() throws {
         var random = TestRandom(seed: 7)
         let bytes = encoded(
-            .replicate(Replicate(correlation: 1, key: random.key(), object: random.object(), durable: true)))
+            .replicate(Replicate(correlation: 1, key: random.key(), object: random.object(), .afterAnswer)))
         guard case .replicate(let replicate) = try MessageCoding.message(from: bytes) else {
             Issue.record("not a replicate")
             return

@@ -12,7 +12,7 @@ extension TestRandom {
         case 2: .startConflict(start())
         case 3: .fetch(Fetch(correlation: next(), key: key()))
         case 4: .fetched(Fetched(correlation: next(), result: fetchedResult()))
-        case 5: .replicate(Replicate(correlation: next(), key: key(), object: object(), durable: chance()))
+        case 5: .replicate(Replicate(correlation: next(), key: key(), object: object(), durability()))
         case 6:
             .replicated(
                 Replicated(
@@ -61,6 +61,10 @@ extension TestRandom {
         case 2: .stampAhead(milliseconds: next())
         default: .linkLost
         }
+    }
+
+    private mutating func durability() -> WriteDurability {
+        [.sometime, .afterAnswer, .beforeAnswer][below(3)]
     }
 
     private mutating func storageFailure() -> StorageFailure {

@@ -135,9 +135,9 @@ import Versions
         let address = node.settings.clusterAddress
         node.settings.clusterAddress.port = 0
         node.settings.stores.append(RuntimeSettings.Store(name: "large", engine: .sqlite))
-        node.settings.openEngine = { (kind, path, options) throws(EngineError) in
-            guard kind == .lmdb else { throw EngineError(.full, operation: "open", detail: "no space") }
-            return try EngineFactory.open(kind, at: path, options: options)
+        node.settings.openEngine = { (store, path) throws(EngineError) in
+            guard store.engine == .lmdb else { throw EngineError(.full, operation: "open", detail: "no space") }
+            return try EngineFactory.open(store.engine, at: path, options: store.options)
         }
         #expect(await message { try await node.start() } == "store 'large' does not open: open: no space")
         #expect(!cluster.temporary.exists("a"))

@@ -194,8 +194,8 @@ import Versions
         let engines = NIOLockedValueBox<[String: GatedEngine]>([:])
         let cluster = try TestCluster([.memory, .memory, .memory, .memory]) {
             let name = $0.nodeName
-            $0.openEngine = { (kind, path, options) throws(EngineError) in
-                let gated = GatedEngine(try EngineFactory.open(kind, at: path, options: options))
+            $0.openEngine = { (store, path) throws(EngineError) in
+                let gated = GatedEngine(try EngineFactory.open(store.engine, at: path, options: store.options))
                 engines.withLockedValue { $0[name] = gated }
                 return gated
             }

@@ -33,7 +33,8 @@ import Versions
     ) throws -> StoreRunner {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         return StoreRunner(
-            name: "test", store: try ObjectStore(engine: engine) { _, _ in }, engine: engine, limits: limits,
+            name: "test", store: try ObjectStore(engine: engine) { _, _ in }, engine: engine, writePath: .direct,
+            limits: limits,
             completions: LoopInbox(loop: loop) { received.add($0) }, onEnd: onEnd)
     }
 
@@ -41,7 +42,7 @@ import Versions
         let mint = Mint(
             content: Content(value: ByteBuffer(repeating: 1, count: bytes)), context: nil,
             now: HybridTime(rawValue: token), policy: .lastWriteWins)
-        return request(token, key, .mint(mint, by: Minter(node: 1, incarnation: 1), durable: true))
+        return request(token, key, .mint(mint, by: Minter(node: 1, incarnation: 1), .beforeAnswer))
     }
 
     private func request(_ token: UInt64, _ key: String, _ operation: StorageOperation) -> StorageRequest {

@@ -20,8 +20,8 @@ import Versions
     init() throws {
         let (engine, failsAtOpening) = (engine, failsAtOpening)
         cluster = try TestCluster([.sqlite]) {
-            $0.openEngine = { (kind, path, options) throws(EngineError) in
-                let gated = GatedEngine(try EngineFactory.open(kind, at: path, options: options))
+            $0.openEngine = { (store, path) throws(EngineError) in
+                let gated = GatedEngine(try EngineFactory.open(store.engine, at: path, options: store.options))
                 if failsAtOpening.withLockedValue({ $0 }) { gated.failCommits(with: .syncFailed) }
                 engine.withLockedValue { $0 = gated }
                 return gated
