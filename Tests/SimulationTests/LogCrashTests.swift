@@ -9,7 +9,7 @@ import Testing
 /// synced: what is left must be what some prefix of the commits leaves, with all that were durable.
 @Suite struct LogCrashTests {
     /// `ROTOR_LOG_SEEDS=10000` for a long run.
-    private static let seeds = ProcessInfo.processInfo.environment["ROTOR_LOG_SEEDS"].flatMap(UInt64.init) ?? 200
+    private static let seeds = ProcessInfo.processInfo.environment["ROTOR_LOG_SEEDS"].flatMap(UInt64.init) ?? 100
 
     @Test("after a crash at any call the store holds a prefix of its commits, with all that were durable")
     func crashes() throws {
