@@ -67,10 +67,12 @@ if !coreOnly {
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
+        .target(name: "CCrashMark"),
         .target(
             name: "Server",
             dependencies: [
-                "RiakWire", "Storage", "Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, logging,
+                "RiakWire", "Storage", "Node", "Engines", "Versions", "Placement", "CXXHash", "CCrashMark", nioCore,
+                logging,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -3,7 +3,7 @@ import NIOCore
 import Node
 import Placement
 
-/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,bucket-types,clean-stop,suspect-NAME}`,
+/// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,bucket-types,clean-stop,crashed,suspect-NAME}`,
 /// `stores/NAME/`.
 ///
 /// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
@@ -70,6 +70,20 @@ final class DataFolder: Sendable {
 
     /// Of the store of that name, whether there is one or not.
     func suspectMark(_ store: String) -> SuspectMark { SuspectMark(path: "\(path)/node/suspect-\(store)") }
+
+    /// Whether a fault ended the last process.
+    var crashMark: CrashMark { CrashMark(path: path + "/node/crashed") }
+
+    /// Moves a store's folder out of the way; the store begins anew. Returns where it is now.
+    func setAside(_ store: String) throws(DataFolderError) -> String {
+        let aside = "\(storePath(store))~damaged-\(record.start.number)"
+        try DataFolderError.wrap { () throws(EngineError) in
+            let operation = "set \(storePath(store)) aside"
+            try FileCalls.rename(storePath(store), to: aside, operation: operation)
+            try FileCalls.syncDirectory(path + "/stores", operation: operation)
+        }
+        return aside
+    }
 
     /// Refuses bucket types that are configured with other stores than before, and remembers new ones.
     func bindBucketTypes(_ types: [BucketType]) throws(DataFolderError) {

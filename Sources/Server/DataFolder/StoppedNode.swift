@@ -30,7 +30,9 @@ public final class StoppedNode {
                 try StoreSwap(path: "\(folder)/\(own)").finish()
             }
             for name in try FileCalls.names(in: folder, operation: operation) {
-                guard let engine = try EngineFolder.engine(at: "\(folder)/\(name)") else { continue }
+                guard !name.contains("~"), let engine = try EngineFolder.engine(at: "\(folder)/\(name)") else {
+                    continue
+                }
                 stores.append(Store(name: name, engine: engine, path: "\(folder)/\(name)"))
             }
             return stores

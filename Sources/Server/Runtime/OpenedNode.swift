@@ -41,6 +41,9 @@ struct OpenedNode {
         var stores: [Store] = []
         do throws(StartError) {
             members = try Self.addresses(of: folder.founding, asked: settings.founding)
+            if let verification = settings.verification {
+                try Self.verify(settings.stores, in: folder, verification, logger)
+            }
             for store in settings.stores {
                 stores.append(try Self.open(store, in: folder, by: settings.openEngine, logger: logger))
             }
@@ -100,6 +103,38 @@ struct OpenedNode {
             marks.append(mark)
         }
         return marks
+    }
+
+    /// Reads what may have ended the last process, or may lack what a failed sync did not write, in another process. A
+    /// store that cannot be read is set aside where other members have its objects.
+    private static func verify(
+        _ stores: [RuntimeSettings.Store], in folder: DataFolder, _ verification: StoreVerification, _ logger: Logger
+    ) throws(StartError) {
+        let signal = try wrap { () throws(DataFolderError) in try folder.crashMark.read() }
+        for store in stores {
+            let path = folder.storePath(store.name)
+            let isSuspect = try wrap { () throws(DataFolderError) in try folder.suspectMark(store.name).read() } != nil
+            guard signal != nil || isSuspect, FileCalls.exists(path) else { continue }
+            let metadata: Logger.Metadata = ["store": "\(store.name)", "folder": "\(path)"]
+            let cause = signal.map { "signal \($0)" } ?? "a failed sync"
+            logger.warning(
+                "store is read in a process of its own: the last run ended by \(cause)", metadata: metadata)
+            guard case .unreadable(let reason) = verification.verdict(store.engine, path) else { continue }
+            guard folder.founding.founders.count > 1 else {
+                throw .store(
+                    name: store.name,
+                    reason: "\(reason), and no other member has its objects: restore \(path) from a backup, or move it"
+                        + " away to begin without it")
+            }
+            let aside = try wrap { () throws(DataFolderError) in try folder.setAside(store.name) }
+            logger.error(
+                """
+                damaged store set aside, the node begins with an empty one: its objects come back from the other \
+                members as they are read. Remove the folder when they have
+                """,
+                metadata: ["store": "\(store.name)", "set-aside": "\(aside)", "damage": "\(reason)"])
+        }
+        try wrap { () throws(DataFolderError) in try folder.crashMark.arm() }
     }
 
     /// The founding's members, at the addresses that the configuration gives now.

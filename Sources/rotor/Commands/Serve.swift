@@ -19,7 +19,8 @@ struct Serve: AsyncParsableCommand {
 
             Every scalar of the file is also a flag and a variable of the environment: node.name is --node-name and \
             ROTOR_NODE_NAME, the engine of the store large is --stores-large-engine. A flag wins over the environment, \
-            that over the file. Names that you choose: --stores-NAME-engine (lmdb, bdb, sqlite, memory); \
+            that over the file. Names that you choose: --stores-NAME-engine (lmdb, bdb, sqlite, memory), \
+            -write-path (logged, direct, buffered), -buffer-objects, -buffer-bytes, -log-bytes; \
             --bucket-types-NAME-store, -n, -r, -w, -pr, -pw, -dw, -notfound-ok, -basic-quorum, -allow-mult, \
             -last-write-wins, -max-object-bytes, -max-siblings, -vector-limit.
 
@@ -129,6 +130,7 @@ struct Serve: AsyncParsableCommand {
             },
             bucketTypes: configuration.bucketTypes)
         settings.secret = configuration.cluster.secret
+        settings.verification = StoreVerification(program: "/proc/self/exe")
         return settings
     }
 

@@ -14,7 +14,7 @@ struct Store: ParsableCommand {
               rotor store compact large --data ./data/a
               rotor store copy large --to-engine lmdb --data ./data/a
             """,
-        subcommands: [StoreInfo.self, StoreCheck.self, StoreCompact.self, StoreCopy.self])
+        subcommands: [StoreInfo.self, StoreCheck.self, StoreCompact.self, StoreCopy.self, StoreVerify.self])
 }
 
 /// Which stores of which node.
