@@ -91,9 +91,9 @@ if !coreOnly {
         .executableTarget(
             name: "rotor",
             dependencies: [
-                "Server", "RotorClient", "RiakWire", "Simulation", "Node", "Engines", "Versions", "Placement", nioCore,
-                nioConcurrency,
-                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Server", "RotorClient", "RiakWire", "Simulation", "Node", "EngineBench", "Engines", "Versions",
+                "Placement", nioCore, nioConcurrency, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 histogram,
             ]),

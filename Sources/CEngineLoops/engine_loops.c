@@ -17,6 +17,13 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+void engine_loop_fill(uint64_t *state, void *bytes, size_t count) {
+    for (size_t done = 0; done < count; done += sizeof(uint64_t)) {
+        uint64_t random = engine_loop_next(state);
+        memcpy((uint8_t *)bytes + done, &random, count - done < sizeof random ? count - done : sizeof random);
+    }
+}
+
 bool loop_fail(engine_loop_failure *failure, int code, const char *call, const char *detail) {
     failure->code = code;
     failure->call = call;

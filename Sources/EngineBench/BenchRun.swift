@@ -22,7 +22,8 @@ public struct BenchRun: Sendable {
     public func results(onStep: () -> Void) throws -> [BenchResult] {
         var results: [(configuration: Int, result: BenchResult)] = []
         for (number, configuration) in plan.configurations.enumerated() {
-            let path = "\(folder)/\(configuration.subject.name)-\(configuration.writePath)-\(configuration.valueBytes)"
+            let path =
+                "\(folder)/\(configuration.subject.rawValue)-\(configuration.writePath)-\(configuration.valueBytes)"
             ProcessFigures.giveBackFreeMemory()
             do {
                 results += try measure(configuration, at: path, onStep).map { (number, $0) }
@@ -97,7 +98,7 @@ public struct BenchRun: Sendable {
         let operations = Double(max(1, latencies.operations))
         let puts = workload == .mixed ? operations / 2 : workload.writes ? operations : 0
         let row = BenchRow(
-            engine: configuration.subject.name, writePath: configuration.writePath.rawValue,
+            engine: configuration.subject.rawValue, writePath: configuration.writePath.rawValue,
             workload: workload.rawValue, valueBytes: configuration.valueBytes, threads: threads,
             operationsPerSecond: Double(latencies.operations) / max(latencies.seconds, 1e-9),
             p50: latencies.p50Microseconds, p99: latencies.p99Microseconds, p999: latencies.p999Microseconds,

@@ -29,6 +29,9 @@ static inline uint64_t engine_loop_next(uint64_t *state) {
     return mixed ^ (mixed >> 31);
 }
 
+// Random bytes.
+void engine_loop_fill(uint64_t *state, void *bytes, size_t count);
+
 // Where in the pool a variant of a key's value begins.
 static inline size_t engine_loop_value_offset(size_t key, unsigned variant, size_t span) {
     uint64_t state = (uint64_t)key * ENGINE_LOOP_VARIANTS + variant;

@@ -1,4 +1,5 @@
 import CEngineLoops
+import Glibc
 public import NIOCore
 
 /// The keys and values of a run: the same bytes for every engine and every C loop.
@@ -44,7 +45,10 @@ public struct BenchData: Sendable {
     public func isValue(_ bytes: UnsafeRawBufferPointer, of number: Int) -> Bool {
         bytes.count == valueBytes
             && (0..<Self.variants).contains { variant in
-                value(number, variant: variant).withUnsafeReadableBytes { $0.elementsEqual(bytes) }
+                value(number, variant: variant).withUnsafeReadableBytes { expected in
+                    guard let expected = expected.baseAddress, let found = bytes.baseAddress else { return false }
+                    return memcmp(expected, found, bytes.count) == 0
+                }
             }
     }
 
@@ -70,9 +74,10 @@ public struct BenchData: Sendable {
 
     private static func bytes(_ count: Int, _ random: inout BenchRandom) -> ByteBuffer {
         var buffer = ByteBuffer()
-        buffer.reserveCapacity(count + 8)
-        while buffer.readableBytes < count { buffer.writeInteger(random.next()) }
-        buffer.moveWriterIndex(to: count)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+            random.fill(UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
+            return count
+        }
         return buffer
     }
 }
@@ -87,6 +92,10 @@ struct BenchRandom: RandomNumberGenerator {
 
     mutating func next() -> UInt64 {
         engine_loop_next(&state)
+    }
+
+    mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+        engine_loop_fill(&state, bytes.baseAddress, bytes.count)
     }
 
     /// A key and the variant of its value.

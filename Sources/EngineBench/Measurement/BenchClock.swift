@@ -55,7 +55,8 @@ struct OperationLoop<Clock: BenchClock> {
 
     mutating func run(_ operation: () throws -> Void) rethrows {
         var begin = clock.now()
-        while begin < deadline {
+        // At least one, however late the thread came to run.
+        repeat {
             if let intended = pace?.next() {
                 guard intended < deadline else { break }
                 clock.wait(until: intended)
@@ -64,10 +65,9 @@ struct OperationLoop<Clock: BenchClock> {
             try operation()
             let end = clock.now()
             recorder.record(end - begin, at: end)
-            // What is behind its pace at the deadline is given up: the rate that was reached tells of it.
-            guard end < deadline else { break }
             begin = end
-        }
+            // What is behind its pace at the deadline is given up: the rate that was reached tells of it.
+        } while begin < deadline
         recorder.finish()
     }
 }

@@ -2,7 +2,7 @@ import Engines
 
 /// What to measure. The defaults take a minute or two.
 public struct BenchPlan: Sendable {
-    public var subjects: [BenchSubject] = BenchSubject.all.filter { $0 != .engine(.memory) }
+    public var subjects: [BenchSubject] = BenchSubject.allCases.filter { $0 != .engine(.memory) }
     public var writePaths: [BenchWritePath] = [.direct]
     /// Bytes of each value, each at most ``EngineLimits/maximumValueLength``.
     public var valueSizes: [Int] = [100, 1 << 10, 16 << 10, 256 << 10]

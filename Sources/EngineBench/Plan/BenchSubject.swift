@@ -3,7 +3,7 @@ public import Engines
 
 /// What can be measured: an engine as Rotor uses it, or the plain C loop over the same library, which shows what of
 /// that library's speed is left.
-public enum BenchSubject: Sendable, Hashable {
+public enum BenchSubject: RawRepresentable, CaseIterable, Sendable, Hashable {
     case engine(EngineKind)
     case loop(CLoop)
 
@@ -31,20 +31,20 @@ public enum BenchSubject: Sendable, Hashable {
     }
 
     /// Every one, an engine before its C loop.
-    public static let all: [BenchSubject] = EngineKind.allCases.flatMap { kind in
+    public static let allCases: [BenchSubject] = EngineKind.allCases.flatMap { kind in
         [.engine(kind)] + CLoop.allCases.filter { $0.engine == kind }.map { .loop($0) }
     }
 
     /// As rows and options have it: `lmdb`, `lmdb-c`.
-    public var name: String {
+    public var rawValue: String {
         switch self {
         case .engine(let kind): kind.rawValue
         case .loop(let loop): loop.rawValue
         }
     }
 
-    public init?(name: String) {
-        guard let found = Self.all.first(where: { $0.name == name }) else { return nil }
+    public init?(rawValue: String) {
+        guard let found = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
         self = found
     }
 

@@ -37,7 +37,22 @@ public struct BenchRow: Sendable, Equatable, Codable {
         case residentBytes = "resident_bytes"
     }
 
-    public var isLoop: Bool { BenchSubject(name: engine)?.isLoop ?? false }
+    public var isLoop: Bool { BenchSubject(rawValue: engine)?.isLoop ?? false }
+
+    /// Over what ``cells`` says.
+    public static let heads = [
+        "engine", "write path", "workload", "value", "threads", "ops/s", "p50", "p99", "p99.9", "CPU µs/op",
+        "disk bytes/key", "written/stored", "resident",
+    ]
+
+    /// The figures for people, three digits each.
+    public var cells: [String] {
+        [
+            engine, writePath, workload, "\(ByteCount(valueBytes))", "\(threads)", operationsPerSecond.digits,
+            p50.asTime, p99.asTime, p999.asTime, cpuMicrosecondsPerOperation.digits, diskBytesPerKey.digits,
+            writeAmplification.digits, "\(ByteCount(residentBytes))",
+        ]
+    }
 }
 
 /// A row and what its plots need.

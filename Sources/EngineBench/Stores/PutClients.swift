@@ -32,7 +32,8 @@ struct PutClients<Clock: BenchClock, Port: PutPort> {
         var intended = pace?.next()
         while true {
             var now = clock.now()
-            while let client = free.last, begun < limit, now < deadline, (intended ?? now) <= now {
+            // At least one, however late the thread came to run.
+            while let client = free.last, begun < limit, now < deadline || begun == 0, (intended ?? now) <= now {
                 let begin = intended ?? now
                 begins[client] = begin
                 begun += 1
@@ -43,7 +44,7 @@ struct PutClients<Clock: BenchClock, Port: PutPort> {
                 now = clock.now()
                 if hasEnded { recorder.record(now - begin, at: now) }
             }
-            let isOver = begun >= limit || now >= deadline
+            let isOver = begun >= limit || now >= deadline && begun > 0
             if free.count == clients {
                 if isOver || (intended ?? 0) >= deadline { break }
                 if let intended { clock.wait(until: intended) }
