@@ -38,11 +38,26 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// Makes every commit that returned before it durable.
     func sync() throws(EngineError)
 
+    /// Calls `body` once, when every commit that returned before this call is durable or when that has failed, from
+    /// the thread that commits.
+    ///
+    /// Engines by themselves, and the logged write path, sync and call it before they return. The buffered write path
+    /// returns at once and calls it on the thread that empties the buffer (or on the caller's, where the buffer is
+    /// empty): `body` must not block it, nor call the engine. After a failure with ``EngineError/Code/full`` the
+    /// commits stand as they did, and may become durable later.
+    func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void)
+
     func statistics() throws(EngineError) -> EngineStatistics
 
     /// Syncs and gives back every resource, also where it fails: then what was not synced before may not be durable. A
     /// second call does nothing.
     func close() throws(EngineError)
+}
+
+extension LocalPersistenceEngine {
+    public func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
+        body(Result { () throws(EngineError) in try sync() })
+    }
 }
 
 /// What a commit's return promises.
@@ -125,11 +140,13 @@ public struct WriteBatch: Sendable {
 public struct EngineStatistics: Sendable, Equatable {
     /// Keys stored.
     public var entries: Int
-    /// Bytes the engine's files take on disk; 0 for the memory engine.
+    /// Bytes the engine's files take on disk, the log's included; 0 for the memory engine.
     public var diskBytes: Int
     /// Commits and syncs since it was opened.
     public var commits: Int
     public var syncs: Int
+    /// Of the buffer and the log, where the write path has them.
+    public var writePath: WritePathStatistics?
 
     public init(entries: Int, diskBytes: Int, commits: Int, syncs: Int) {
         self.entries = entries

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A store's folder: `ENGINE` says whose it is, `LOCK` who has it open, `data/` belongs to the engine.
+/// A store's folder: `ENGINE` says whose it is, `LOCK` who has it open, `data/` belongs to the engine, `log/` to the
+/// write-ahead log where there is one.
 ///
 /// Opening takes an exclusive lock that lasts until ``release()`` or the end of this object, so that neither another
 /// process nor another engine of this process can use the same files meanwhile.
@@ -81,6 +82,8 @@ public final class EngineFolder: Sendable {
 
     private static func begin(path: String, kind: EngineKind, operation: String) throws(EngineError) {
         try FileCalls.removeTree(path + "/data", operation: operation)
+        // A log without the engine it belongs to says nothing.
+        try FileCalls.removeTree(path + "/log", operation: operation)
         try FileCalls.write(
             "rotor-engine \(format)\n\(kind.rawValue)\n", to: path + "/" + newName, operation: operation)
         try FileCalls.makeDirectories(path + "/data", operation: operation)

@@ -1,10 +1,11 @@
 import CLMDB
 
 /// A read transaction, begun once and renewed for each snapshot: that saves its allocation and its place in the table
-/// of readers. It must not outlive its environment.
+/// of readers. It must be closed before its environment.
 final class LMDBReader: SnapshotReader {
     private let handle: OpaquePointer
     private var hasSnapshot = true
+    private var isClosed = false
     private var room = LMDBKeyRoom()
 
     init(_ environment: OpaquePointer) throws(EngineError) {
@@ -15,7 +16,13 @@ final class LMDBReader: SnapshotReader {
     }
 
     deinit {
-        mdb_txn_abort(handle)
+        close()
+    }
+
+    func close() {
+        if !isClosed { mdb_txn_abort(handle) }
+        isClosed = true
+        hasSnapshot = false
     }
 
     /// The transaction, with a snapshot: the one it has, or the newest.

@@ -2,6 +2,13 @@
 protocol SnapshotReader: AnyObject {
     /// Gives up the snapshot, if there is one. The next read takes a new one.
     func releaseSnapshot()
+    /// Gives up what it has of the engine, which is about to close. It is not used any more, but whoever read with it
+    /// last may still hold it for a moment.
+    func close()
+}
+
+extension SnapshotReader {
+    func close() { releaseSnapshot() }
 }
 
 /// The readers of one engine: each is lent to one thread at a time.
@@ -117,7 +124,7 @@ final class ReaderPool<Reader: SnapshotReader>: @unchecked Sendable {
             }
             return fresh + bare
         }
-        for slot in idle { slot.reader.releaseSnapshot() }
+        for slot in idle { slot.reader.close() }
     }
 
     private func waitForLent() {

@@ -47,6 +47,9 @@ struct VirtualDisk: Sendable {
 
     func length(_ name: String) -> Int { file(name).map { files[$0].current.count } ?? 0 }
 
+    /// Each file's name and length, in the order in which they were made.
+    func list() -> [(name: String, bytes: Int)] { names.map { ($0.name, files[$0.file].current.count) } }
+
     func read(_ name: String) -> [UInt8]? { file(name).map { files[$0].current } }
 
     /// Makes the file where there is none.

@@ -59,6 +59,8 @@ final class VirtualEngine: NodeEngine, @unchecked Sendable {
     }
 
     var kind: EngineKind { .memory }
+    /// Of the keys and values in it.
+    var byteCount: Int { writerRecords.byteCount }
     var hasUnsynced: Bool { disk.isDirty(VirtualLog.name) }
 
     func read(_ key: ByteBuffer, _ body: (UnsafeRawBufferPointer?) throws -> Void) throws {
