@@ -49,10 +49,13 @@ public struct BenchRun: Sendable {
         let data = BenchData(
             keyCount: plan.keyCount(for: configuration.valueBytes), valueBytes: configuration.valueBytes,
             seed: plan.seed)
+        var options = EngineOptions()
+        options.cacheBytes = plan.cacheBytes
+        options.writePath = plan.writePathOptions
         let store: any BenchStore =
             switch configuration.subject {
             case .engine(let kind):
-                try EngineStore(kind, writePath: configuration.writePath, path: path, cacheBytes: plan.cacheBytes)
+                try EngineStore(kind, writePath: configuration.writePath, path: path, options: options)
             case .loop(let loop):
                 try LoopStore(loop, path: path, cacheBytes: plan.cacheBytes)
             }

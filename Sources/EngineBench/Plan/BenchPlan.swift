@@ -1,9 +1,9 @@
-import Engines
+public import Engines
 
 /// What to measure. The defaults take a minute or two.
 public struct BenchPlan: Sendable {
     public var subjects: [BenchSubject] = BenchSubject.allCases.filter { $0 != .engine(.memory) }
-    public var writePaths: [BenchWritePath] = [.direct]
+    public var writePaths: [WritePath] = [.direct, .logged]
     /// Bytes of each value, each at most ``EngineLimits/maximumValueLength``.
     public var valueSizes: [Int] = [100, 1 << 10, 16 << 10, 256 << 10]
     public var workloads: [BenchWorkload] = [.load, .put, .get, .scan]
@@ -18,6 +18,8 @@ public struct BenchPlan: Sendable {
     /// Operations a second of all threads together; nil: each begins when the one before it has ended.
     public var rate: Double?
     public var seed: UInt64 = 1
+    /// The bounds of the buffer and the log, where a write path has them.
+    public var writePathOptions = WritePathOptions()
     /// Bytes of the engines' own page caches.
     public var cacheBytes = EngineOptions().cacheBytes
 
@@ -36,7 +38,7 @@ public struct BenchPlan: Sendable {
     /// One store, filled once and put under one workload after the other.
     struct Configuration: Sendable {
         var subject: BenchSubject
-        var writePath: BenchWritePath
+        var writePath: WritePath
         var valueBytes: Int
         var workloads: [BenchWorkload]
     }
@@ -44,13 +46,21 @@ public struct BenchPlan: Sendable {
     var configurations: [Configuration] {
         valueSizes.flatMap { valueBytes in
             subjects.flatMap { subject in
-                // A C loop has the engine's own commit and no other.
-                (subject.isLoop ? [.direct] : writePaths).map { writePath in
+                paths(of: subject).map { writePath in
                     Configuration(
                         subject: subject, writePath: writePath, valueBytes: valueBytes,
                         workloads: workloads.filter { runs($0, on: subject) })
                 }
             }
+        }
+    }
+
+    private func paths(of subject: BenchSubject) -> [WritePath] {
+        switch subject {
+        // A C loop has the engine's own commit and no other.
+        case .loop: [.direct]
+        case .engine(.memory): writePaths.filter { $0 != .logged }
+        case .engine: writePaths
         }
     }
 
@@ -63,15 +73,18 @@ public struct BenchPlan: Sendable {
         !subject.isLoop || workload != .mixed && (rate == nil || workload == .load)
     }
 
-    /// What was asked for and is not measured, and why; nil where nothing is left out.
-    public var omission: String? {
-        guard subjects.contains(where: \.isLoop) else { return nil }
-        if rate != nil { return "the C loops know no rate: they only load" }
-        return workloads.contains(.mixed) ? "the C loops put or get, they have no mixed workload" : nil
+    /// What was asked for and is not measured, and why.
+    public var omissions: [String] {
+        var omissions: [String] = []
+        let hasLoops = subjects.contains(where: \.isLoop)
+        if hasLoops, rate != nil {
+            omissions.append("the C loops know no rate: they only load")
+        } else if hasLoops, workloads.contains(.mixed) {
+            omissions.append("the C loops put or get, they have no mixed workload")
+        }
+        if subjects.contains(.engine(.memory)), writePaths.contains(.logged) {
+            omissions.append("the memory engine keeps nothing that a log could follow: it is not measured as logged")
+        }
+        return omissions
     }
-}
-
-/// What a put goes through before it is answered.
-public enum BenchWritePath: String, CaseIterable, Sendable {
-    case direct
 }

@@ -13,7 +13,7 @@ final class EngineStore: BenchStore, @unchecked Sendable {
     }
 
     private let kind: EngineKind
-    private let writePath: BenchWritePath
+    private let writePath: WritePath
     private let path: String
     private let options: EngineOptions
     private var running: Running?
@@ -22,19 +22,18 @@ final class EngineStore: BenchStore, @unchecked Sendable {
     private static let capacity = 16_384
     private static let maximumGroup = 512
 
-    init(_ kind: EngineKind, writePath: BenchWritePath, path: String, cacheBytes: Int) throws {
+    init(_ kind: EngineKind, writePath: WritePath, path: String, options: EngineOptions) throws {
         self.kind = kind
         self.writePath = writePath
         self.path = path
-        var options = EngineOptions()
-        options.cacheBytes = cacheBytes
         self.options = options
         try open()
     }
 
     private func open() throws {
-        let engine = try EngineFactory.open(kind, at: path, options: options)
-        let group = Group(engine: engine, durability: .synced)
+        let engine = try EngineFactory.open(kind, at: path, writePath: writePath, options: options)
+        // A buffered put is answered from the buffer (Dynamo §6.1).
+        let group = Group(engine: engine, durability: writePath == .buffered ? .unsynced : .synced)
         let writer = WriterThread<PutJob>(
             name: "bench-writer", capacity: Self.capacity, maximumGroup: Self.maximumGroup
         ) { group.commit($0) }

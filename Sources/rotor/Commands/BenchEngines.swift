@@ -20,7 +20,8 @@ struct BenchEngines: ParsableCommand {
               rotor bench engines --engine lmdb,bdb --value-size 1KiB,64KiB
               rotor bench engines --engine lmdb,lmdb-c --value-size 1KiB --keys 200000 --duration 20
               rotor bench engines --workload mixed --rate 5000 --duration 60
-              rotor bench engines --folder /srv/fast --html report.html
+              rotor bench engines --write-path direct,buffered --buffer-objects 1000 --workload put \
+                --value-size 1KiB --duration 60 --html report.html
 
             With --rate an operation's latency counts from when it should have begun, so that a stall is seen by \
             all that it held up. With --json: [{"engine","write_path","workload","value_bytes","threads", \
@@ -41,9 +42,10 @@ struct BenchEngines: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "How puts reach the engine: \(KindList<BenchWritePath>.names). The C loops know direct only.",
+            "How puts reach the engine: \(KindList<WritePath>.names). The C loops"
+                + " know direct only. (default: direct,logged)",
             valueName: "path[,…]"))
-    var writePath: [KindList<BenchWritePath>] = []
+    var writePath: [KindList<WritePath>] = []
 
     @Option(
         name: .long,
@@ -82,6 +84,13 @@ struct BenchEngines: ParsableCommand {
     var seed: UInt64 = 1
 
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How many objects the buffer of buffered and logged holds. (default: \(WritePathOptions().bufferObjects))",
+            valueName: "number"))
+    var bufferObjects: Int?
+
+    @Option(
         name: .long, help: ArgumentHelp("Of the page cache of bdb and sqlite. (default: 64MiB)", valueName: "size"))
     var cacheSize: SizeList?
 
@@ -101,6 +110,9 @@ struct BenchEngines: ParsableCommand {
         guard (1...10_000).contains(threads) else { throw ValidationError("--threads goes from 1 to 10000") }
         guard (1...256).contains(readers) else { throw ValidationError("--readers goes from 1 to 256") }
         if let keys, !(1...1_000_000_000).contains(keys) { throw ValidationError("--keys goes from 1 to 1000000000") }
+        if let bufferObjects, !(1...1_000_000_000).contains(bufferObjects) {
+            throw ValidationError("--buffer-objects goes from 1 to 1000000000")
+        }
         if let rate, !(0.1...1e9).contains(rate) { throw ValidationError("--rate goes from 0.1 to 1000000000") }
         let plan = plan
         guard plan.valueSizes.allSatisfy({ $0 <= EngineLimits.maximumValueLength }) else {
@@ -127,7 +139,7 @@ struct BenchEngines: ParsableCommand {
             if BenchRun.isInMemory(path) {
                 StandardStreams.complain("\(path) is in memory: syncs cost nothing there; name a disk with --folder")
             }
-            if let omission = plan.omission { StandardStreams.complain(omission) }
+            for omission in plan.omissions { StandardStreams.complain(omission) }
             let bar = output.json ? nil : ProgressBar("measuring", total: plan.steps)
             let results = try BenchRun(plan, folder: path).results { bar?.advance() }
             try bar?.finish()
@@ -149,6 +161,7 @@ struct BenchEngines: ParsableCommand {
         if !writePath.isEmpty { plan.writePaths = writePath.flatMap(\.kinds) }
         if !valueSize.isEmpty { plan.valueSizes = valueSize.flatMap(\.sizes) }
         if !workload.isEmpty { plan.workloads = workload.flatMap(\.kinds) }
+        if let bufferObjects { plan.writePathOptions.bufferObjects = bufferObjects }
         plan.keys = keys
         plan.seconds = duration
         plan.threads = threads
