@@ -1,4 +1,4 @@
-public import ArgumentParser
+import ArgumentParser
 import EngineBench
 import Engines
 import Foundation
@@ -16,12 +16,12 @@ struct BenchEngines: ParsableCommand {
             C loops lmdb-c, bdb-c and sqlite-c show what the library does without Rotor, with the same syncs and \
             checkpoints and --threads puts a commit.
 
-              rotor bench engines                              four value sizes, a minute or two
+              rotor bench engines                        four value sizes
               rotor bench engines --engine lmdb,bdb --value-size 1KiB,64KiB
-              rotor bench engines --engine lmdb,lmdb-c --value-size 1KiB --keys 200000 --duration 20
+              rotor bench engines --value-size 1KiB --keys 200000 --duration 20
               rotor bench engines --workload mixed --rate 5000 --duration 60
-              rotor bench engines --write-path direct,buffered --buffer-objects 1000 --workload put \
-                --value-size 1KiB --duration 60 --html report.html
+              rotor bench engines --write-path direct,buffered \\
+                --buffer-objects 1000 --workload put --html report.html
 
             With --rate an operation's latency counts from when it should have begun, so that a stall is seen by \
             all that it held up. With --json: [{"engine","write_path","workload","value_bytes","threads", \
