@@ -83,9 +83,10 @@ public struct BenchRun: Sendable {
         let before = try ProcessFigures.now()
         let start = clock.now()
         let length = UInt64(plan.seconds * 1e9)
-        // A load ends when all is stored: how many intervals that takes is not known.
+        // A load ends when all is stored: how long that takes is not known.
+        let interval = workload == .load ? length : min(length, max(1_000_000_000, length / UInt64(Self.intervals)))
         let timeline = LatencyTimeline(
-            start: start, interval: workload == .load ? 1 << 62 : max(1_000_000_000, length / UInt64(Self.intervals)))
+            start: start, interval: interval, count: workload == .load ? 1 : Int(length / interval))
         let threads = workload.writes ? plan.threads : plan.readers
         let load = BenchLoad(
             data: data, threads: threads, deadline: workload == .load ? .max : start + length,
@@ -93,10 +94,13 @@ public struct BenchRun: Sendable {
             scanEntries: plan.scanEntries(for: configuration.valueBytes), timeline: timeline)
         try store.run(workload, load)
         let after = try ProcessFigures.now()
+        // Every write is paid for when the store is closed; what opening it writes is another matter.
         let settling = clock.now()
         if workload.writes { try store.settle() }
         let settled = clock.now()
         let writtenBytes = try WrittenBytes(onDiskOf: folder).since(written)
+        let diskBytes = try Self.diskBytes(of: path)
+        try store.open()
         let latencies = timeline.summary
         let operations = Double(max(1, latencies.operations))
         let puts = workload == .mixed ? operations / 2 : workload.writes ? operations : 0
@@ -106,7 +110,7 @@ public struct BenchRun: Sendable {
             operationsPerSecond: Double(latencies.operations) / max(latencies.seconds, 1e-9),
             p50: latencies.p50Microseconds, p99: latencies.p99Microseconds, p999: latencies.p999Microseconds,
             cpuMicrosecondsPerOperation: (after.cpuMicroseconds - before.cpuMicroseconds) / operations,
-            diskBytesPerKey: Double(try Self.diskBytes(of: path)) / Double(data.keyCount),
+            diskBytesPerKey: Double(diskBytes) / Double(data.keyCount),
             writeAmplification: puts == 0 ? 0 : Double(writtenBytes) / (puts * Double(data.recordBytes)),
             residentBytes: after.residentBytes)
         return BenchResult(row: row, latencies: latencies, settleSeconds: Double(settled - settling) / 1e9)

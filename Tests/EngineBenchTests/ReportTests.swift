@@ -62,7 +62,8 @@ struct ReportTests {
     func answerFromLess() {
         #expect(
             EngineAdvice.line(for: [row("lmdb", 10, "scan"), row("sqlite", 40, "scan")])
-                == "Which engine on this machine, by operations a second of the workload scan: 1 KiB sqlite, 4.0 × lmdb."
+                == "Which engine on this machine, by operations a second of the workload scan: 1 KiB sqlite,"
+                + " 4.0 × lmdb."
         )
         let paths = [
             row("lmdb", 100), row("lmdb", 300, path: "logged"), row("bdb", 200), row("bdb", 250, path: "logged"),

@@ -17,6 +17,15 @@ struct StoreTests {
         try FileCalls.removeTree(path, operation: "clear up")
     }
 
+    /// Whose log is made quickly.
+    static var smallPath: WritePathOptions {
+        var options = WritePathOptions()
+        options.bufferObjects = 100
+        options.segmentBytes = 1 << 20
+        options.logBytes = 8 << 20
+        return options
+    }
+
     /// Every store there is to measure.
     enum Store: Sendable, CustomTestStringConvertible {
         case engine(EngineKind, WritePath)
@@ -31,7 +40,7 @@ struct StoreTests {
             var options = EngineOptions()
             options.cacheBytes = 4 << 20
             // So that it is emptied while puts come.
-            options.writePath.bufferObjects = 100
+            options.writePath = StoreTests.smallPath
             return switch self {
             case .engine(let kind, let writePath):
                 try EngineStore(kind, writePath: writePath, path: path, options: options)
@@ -53,7 +62,7 @@ struct StoreTests {
     {
         let clock = SystemClock()
         let start = clock.now()
-        let timeline = LatencyTimeline(start: start, interval: 1 << 62)
+        let timeline = LatencyTimeline(start: start, interval: 1, count: 1)
         let load = BenchLoad(
             data: data, threads: workload.writes ? 4 : 2,
             deadline: workload == .load ? .max : start + UInt64(seconds * 1e9), rate: nil, seed: 7, scanEntries: 20,
@@ -74,9 +83,11 @@ struct StoreTests {
                 let loaded = try run(.load, on: store, data, seconds: 0)
                 #expect(loaded.operations == data.keyCount)
                 try store.settle()
+                try store.open()
                 let put = try run(.put, on: store, data, seconds: 0.05)
                 #expect(put.operations > 0)
                 try store.settle()
+                try store.open()
                 for workload in [BenchWorkload.get, .scan] {
                     let read = try run(workload, on: store, data, seconds: 0.02)
                     #expect(read.operations > 0, "\(workload)")
@@ -126,6 +137,7 @@ struct StoreTests {
             var plan = BenchPlan()
             plan.subjects = BenchSubject.allCases
             plan.writePaths = WritePath.allCases
+            plan.writePathOptions = Self.smallPath
             plan.workloads = BenchWorkload.allCases
             plan.valueSizes = [64, 3_000]
             plan.keys = 200

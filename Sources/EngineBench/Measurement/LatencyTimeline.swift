@@ -1,12 +1,15 @@
 import Engines
 import Histogram
 
-/// The latencies of all threads of a run, by the interval of the run they ended in. Nanoseconds, to one part in a hundred.
+/// The latencies of all threads of a run, by the interval of the run they ended in. Nanoseconds, to one part in a
+/// hundred.
 final class LatencyTimeline: @unchecked Sendable {
     // Unchecked: the mutable fields are used under `monitor`.
     let start: UInt64
     /// Nanoseconds.
     let interval: UInt64
+    /// How many intervals there are. What ends later, since it was under way at the deadline, is of the last.
+    let count: Int
 
     private let monitor = Monitor()
     private var intervals: [Histogram<UInt64>] = []
@@ -15,8 +18,9 @@ final class LatencyTimeline: @unchecked Sendable {
     /// An hour: what takes longer counts as an hour.
     static let highest: UInt64 = 3_600_000_000_000
 
-    init(start: UInt64, interval: UInt64) {
-        precondition(interval > 0, "intervals of no time")
+    init(start: UInt64, interval: UInt64, count: Int) {
+        precondition(interval > 0 && count > 0, "\(count) intervals of \(interval) ns")
+        self.count = count
         self.start = start
         self.interval = interval
         lastEnd = start
@@ -43,9 +47,8 @@ final class LatencyTimeline: @unchecked Sendable {
                 total, seconds: Double(lastEnd - start) / 1e9,
                 timeline: intervals.enumerated().compactMap { index, histogram in
                     guard histogram.totalCount > 0 else { return nil }
-                    let end = min(start + UInt64(index + 1) * interval, max(lastEnd, start + 1))
                     return LatencySummary.Moment(
-                        seconds: Double(end - start) / 1e9, operations: Int(histogram.totalCount),
+                        seconds: Double(index + 1) * Double(interval) / 1e9, operations: Int(histogram.totalCount),
                         p50Microseconds: Double(histogram.valueAtPercentile(50)) / 1e3,
                         p999Microseconds: Double(histogram.valueAtPercentile(99.9)) / 1e3)
                 })
@@ -63,7 +66,7 @@ struct LatencyRecorder {
 
     init(_ timeline: LatencyTimeline) {
         self.timeline = timeline
-        intervalEnd = timeline.start &+ timeline.interval
+        intervalEnd = timeline.count == 1 ? .max : timeline.start + timeline.interval
         lastEnd = timeline.start
     }
 
@@ -81,8 +84,8 @@ struct LatencyRecorder {
 
     private mutating func moveOn(to end: UInt64) {
         flush()
-        index = Int((end - timeline.start) / timeline.interval)
-        intervalEnd = timeline.start + UInt64(index + 1) * timeline.interval
+        index = min(Int((end - timeline.start) / timeline.interval), timeline.count - 1)
+        intervalEnd = index == timeline.count - 1 ? .max : timeline.start + UInt64(index + 1) * timeline.interval
     }
 
     private mutating func flush() {

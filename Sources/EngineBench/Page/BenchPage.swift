@@ -55,8 +55,8 @@ public struct BenchPage: Sendable {
         }
         return section(
             "Throughput by value size",
-            "Operations a second, all clients together. Dashed and dotted: C loops, which "
-                + "call the library without Rotor.", figures)
+            "Operations a second, all clients together. Thin lines and pale bars: C "
+                + "loops, which call the library without Rotor.", figures)
     }
 
     private func throughputPlot(
@@ -223,8 +223,9 @@ public struct BenchPage: Sendable {
     private func plot(_ plot: SVGPlot) -> String {
         let keys = plot.series.map { series in
             """
-            <li><svg class="key" viewBox="0 0 28 8" aria-hidden="true"><path class="line \(series.style)" d="M1 4L27 4"/>\
-            </svg>\(series.name.escaped)</li>
+            <li><svg class="key" viewBox="0 0 28 8" aria-hidden="true">\
+            <path class="line \(series.style)" d="M1 4L27 4"/></svg>\
+            \(series.name.escaped)</li>
             """
         }
         return "\(plot.text)\n<ul class=\"legend\">\n\(keys.joined(separator: "\n"))\n</ul>"

@@ -42,15 +42,14 @@ struct PlotAxis {
             marks: stride(from: low, through: high, by: 1).map { (pow(10, $0), text(pow(10, $0))) })
     }
 
-    /// From 0 to a round number above the values.
+    /// From 0 to the highest value, with marks at round numbers.
     static func linear(_ title: String, over values: [Double], text: (Double) -> String) -> PlotAxis {
         let top = max(values.max() ?? 1, 1e-9)
         let power = pow(10, floor(log10(top)))
         let step = [0.2, 0.5, 1, 2].map { $0 * power }.first { top / $0 <= 6 } ?? 2 * power
-        let count = ceil(top / step)
         return PlotAxis(
-            title: title, isLogarithmic: false, bounds: 0...(count * step),
-            marks: stride(from: 0, through: count, by: 1).map { ($0 * step, text($0 * step)) })
+            title: title, isLogarithmic: false, bounds: 0...top,
+            marks: stride(from: 0, through: top, by: step).map { ($0, text($0)) })
     }
 }
 
@@ -102,16 +101,12 @@ struct SVGPlot {
         var lines: [String] = []
         for mark in y.marks {
             let place = down(mark.value)
-            lines.append(
-                "<line class=\"grid\" x1=\"\(Self.left.short)\" x2=\"\(end.short)\" y1=\"\(place.short)\" y2=\"\(place.short)\"/>"
-            )
+            lines.append(grid(from: (Self.left, place), to: (end, place)))
             lines.append(label(mark.text, x: Self.left - 8, y: place + 4, anchor: "end"))
         }
         for mark in x.marks {
             let place = across(mark.value)
-            lines.append(
-                "<line class=\"grid\" x1=\"\(place.short)\" x2=\"\(place.short)\" y1=\"\(Self.top.short)\" y2=\"\(floor.short)\"/>"
-            )
+            lines.append(grid(from: (place, Self.top), to: (place, floor)))
             lines.append(label(mark.text, x: place, y: floor + 18, anchor: "middle"))
         }
         lines.append(label(x.title, x: (Self.left + end) / 2, y: Self.height - 8, anchor: "middle", style: "axis"))
@@ -122,6 +117,12 @@ struct SVGPlot {
             \(y.title.escaped)</text>
             """)
         return lines
+    }
+
+    private func grid(from start: (x: Double, y: Double), to end: (x: Double, y: Double)) -> String {
+        """
+        <line class="grid" x1="\(start.x.short)" y1="\(start.y.short)" x2="\(end.x.short)" y2="\(end.y.short)"/>
+        """
     }
 
     private func lines(of series: PlotSeries) -> [String] {

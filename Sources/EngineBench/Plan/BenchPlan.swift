@@ -10,7 +10,7 @@ public struct BenchPlan: Sendable {
     /// Nil: as many as ``keyCount(for:)`` says.
     public var keys: Int?
     /// Of each workload but ``BenchWorkload/load``, which takes as long as it takes.
-    public var seconds = 1.0
+    public var seconds = 0.5
     /// Clients that put, each waiting for its own put; of a C loop the puts in one commit.
     public var threads = 64
     /// Threads that get and scan where nothing else is done.
@@ -25,9 +25,9 @@ public struct BenchPlan: Sendable {
 
     public init() {}
 
-    /// 50,000, or fewer where that would be more than 128 MiB of values, but never less than 256.
+    /// 20,000, or fewer where that would be more than 64 MiB of values, but never less than 128.
     public func keyCount(for valueBytes: Int) -> Int {
-        keys ?? min(50_000, max(256, (128 << 20) / valueBytes))
+        keys ?? min(20_000, max(128, (64 << 20) / valueBytes))
     }
 
     /// An operation of ``BenchWorkload/scan`` visits a thousand entries, or about a mebibyte of values.

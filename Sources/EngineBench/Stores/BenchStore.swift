@@ -5,9 +5,11 @@ protocol BenchStore: AnyObject, Sendable {
     /// Carries the workload out on threads of its own and returns when all have ended.
     func run(_ workload: BenchWorkload, _ load: BenchLoad) throws
 
-    /// Writes what was put off (checkpoints, buffers, logs) by closing the store, and opens it again, so that reads
-    /// meet what is stored, and every write has been paid for.
+    /// Writes what was put off (checkpoints, buffers, logs), by closing the store where it keeps anything.
     func settle() throws
+
+    /// Opens a store that was settled, so that reads meet what is stored; nothing where it is open.
+    func open() throws
 
     func close() throws
 

@@ -19,7 +19,8 @@ final class LoopStore: BenchStore, @unchecked Sendable {
         try open()
     }
 
-    private func open() throws {
+    func open() throws {
+        guard handle == nil else { return }
         var failure = engine_loop_failure()
         handle = engine_loop_open(loop.kind, path + "/data", cacheBytes, &failure)
         if handle == nil { throw error(failure, "open \(path)") }
@@ -27,7 +28,6 @@ final class LoopStore: BenchStore, @unchecked Sendable {
 
     func settle() throws {
         try close()
-        try open()
     }
 
     func close() throws {

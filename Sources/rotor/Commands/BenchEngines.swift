@@ -55,11 +55,11 @@ struct BenchEngines: ParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Keys in each store. (default: 50000, fewer of large values)", valueName: "number"))
+        help: ArgumentHelp("Keys in each store. (default: 20000, fewer of large values)", valueName: "number"))
     var keys: Int?
 
     @Option(name: .long, help: ArgumentHelp("How long each workload but load is measured.", valueName: "seconds"))
-    var duration = 1.0
+    var duration = 0.5
 
     @Option(name: .long, help: ArgumentHelp("Clients that put, each waiting for its own.", valueName: "number"))
     var threads = 64
