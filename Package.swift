@@ -111,8 +111,8 @@ if !coreOnly {
         .testTarget(
             name: "RotorTests",
             dependencies: [
-                "rotor", "RotorClient", "RiakWire", "Server", "Simulation", "Engines", "Node", "Placement", nioCore,
-                nioConcurrency,
+                "rotor", "RotorClient", "RiakWire", "Server", "Simulation", "EngineBench", "Engines", "Node",
+                "Placement", nioCore, nioConcurrency,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
