@@ -65,6 +65,11 @@ struct ReportTests {
                 == "Which engine on this machine, by operations a second of the workload scan: 1 KiB sqlite,"
                 + " 4.0 × lmdb."
         )
+        var slow = row("bdb", 500)
+        slow.p999 = 1200
+        #expect(
+            EngineAdvice.line(for: [row("lmdb", 500), slow], isPaced: true)
+                == "Which engine on this machine, by the 99.9th percentile of the workload put: 1 KiB lmdb, 4.0 × bdb.")
         let paths = [
             row("lmdb", 100), row("lmdb", 300, path: "logged"), row("bdb", 200), row("bdb", 250, path: "logged"),
             row("bdb", 9000, path: "buffered"),

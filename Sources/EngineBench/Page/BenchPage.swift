@@ -2,15 +2,19 @@
 public struct BenchPage: Sendable {
     private let results: [BenchResult]
     private let notes: [String]
+    private let isPaced: Bool
 
-    /// - Parameter notes: Lines about the run: the machine, the command.
-    public init(_ results: [BenchResult], notes: [String]) {
+    /// - Parameters:
+    ///   - notes: Lines about the run: the machine, the command.
+    ///   - isPaced: The rate of operations was given.
+    public init(_ results: [BenchResult], notes: [String], isPaced: Bool = false) {
         self.results = results
+        self.isPaced = isPaced
         self.notes = notes
     }
 
     public var html: String {
-        let advice = EngineAdvice.line(for: results.map(\.row))
+        let advice = EngineAdvice.line(for: results.map(\.row), isPaced: isPaced)
         return """
             <!doctype html>
             <html lang="en">

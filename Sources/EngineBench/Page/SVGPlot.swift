@@ -68,8 +68,8 @@ struct SVGPlot {
 
     private static let width = 520.0
     private static let height = 320.0
-    private static let left = 64.0
-    private static let right = 18.0
+    private static let left = 76.0
+    private static let right = 30.0
     private static let top = 12.0
     private static let bottom = 46.0
 

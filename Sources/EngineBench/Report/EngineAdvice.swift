@@ -4,11 +4,13 @@ import Glibc
 public enum EngineAdvice {
     /// One line. C loops and the memory engine are no choice; neither is the buffered write path, where a crash loses
     /// what was answered, unless nothing else was measured.
-    public static func line(for rows: [BenchRow]) -> String {
+    ///
+    /// - Parameter isPaced: The rate was given, so that only the latencies tell the stores apart.
+    public static func line(for rows: [BenchRow], isPaced: Bool = false) -> String {
         let stores = rows.filter { !$0.isLoop && $0.engine != "memory" }
         let durable = stores.filter { $0.writePath != "buffered" }
         let candidates = durable.isEmpty ? stores : durable
-        guard let basis = Basis(candidates) else {
+        guard let basis = Basis(candidates, isPaced: isPaced) else {
             return "Which engine for which object size: nothing was measured that tells."
         }
         let sizes = Set(candidates.map(\.valueBytes)).sorted()
@@ -29,16 +31,25 @@ public enum EngineAdvice {
     private struct Basis {
         let workloads: [String]
         let text: String
+        private let isPaced: Bool
 
-        init?(_ rows: [BenchRow]) {
+        init?(_ rows: [BenchRow], isPaced: Bool) {
+            self.isPaced = isPaced
             let measured = Set(rows.map(\.workload))
+            let figure = isPaced ? "the 99.9th percentile" : "operations a second"
             if measured.isSuperset(of: ["put", "get"]) {
-                (workloads, text) = (["put", "get"], "the geometric mean of puts and gets a second")
+                workloads = ["put", "get"]
+                text = "the geometric mean of \(isPaced ? "\(figure)s of puts and gets" : "puts and gets a second")"
             } else if let one = ["mixed", "put", "load", "get", "scan"].first(where: measured.contains) {
-                (workloads, text) = ([one], "operations a second of the workload \(one)")
+                (workloads, text) = ([one], "\(figure) of the workload \(one)")
             } else {
                 return nil
             }
+        }
+
+        /// More is better.
+        func figure(_ row: BenchRow) -> Double {
+            isPaced ? 1 / max(row.p999, 1e-3) : row.operationsPerSecond
         }
     }
 
@@ -64,7 +75,7 @@ public enum EngineAdvice {
         var scores: [(choice: Choice, score: Double)] = []
         for row in rows where !scores.contains(where: { $0.choice == Choice(row) }) {
             let figures = basis.workloads.compactMap { workload in
-                rows.first { Choice($0) == Choice(row) && $0.workload == workload }?.operationsPerSecond
+                rows.first { Choice($0) == Choice(row) && $0.workload == workload }.map(basis.figure)
             }
             guard figures.count == basis.workloads.count else { continue }
             // The order of geometric means is that of products.

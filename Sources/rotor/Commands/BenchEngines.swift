@@ -181,14 +181,15 @@ struct BenchEngines: ParsableCommand {
             table.add(cells: BenchRow.heads + ["settled in"])
             for result in results { table.add(cells: result.row.cells + ["\(result.settleSeconds.tenths) s"]) }
             for line in table.lines() { try StandardStreams.print(line) }
-            try StandardStreams.print(EngineAdvice.line(for: rows))
+            try StandardStreams.print(EngineAdvice.line(for: rows, isPaced: rate != nil))
         }
         for row in rows where rate.map({ row.workload != "load" && row.operationsPerSecond < $0 * 0.98 }) == true {
             StandardStreams.complain(
                 "\(row.engine) \(row.writePath) \(row.workload) fell behind: \(row.operationsPerSecond.tenths)/s")
         }
         if let html {
-            try FileCalls.write(BenchPage(results, notes: notes).html, to: html, operation: "write the page")
+            try FileCalls.write(
+                BenchPage(results, notes: notes, isPaced: rate != nil).html, to: html, operation: "write the page")
         }
     }
 
