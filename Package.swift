@@ -9,8 +9,11 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 
 let nioConcurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
 var dependencies: [Package.Dependency] = [
-    .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2")
+    .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
 ]
 
 var targets: [Target] = [
@@ -28,9 +31,15 @@ var targets: [Target] = [
         dependencies: ["Node", "Engines", "Versions", "Placement", "CXXHash", nioCore, nioConcurrency]),
     .target(name: "Simulation", dependencies: ["Node", "Storage", "Engines", "Versions", "Placement", nioCore]),
 
+    .target(
+        name: "CEngineLoops", dependencies: ["CSQLite", "CLMDB", "CBDB"],
+        linkerSettings: [.linkedLibrary("lmdb"), .linkedLibrary("db-5.3"), .linkedLibrary("sqlite3")]),
+    .target(name: "EngineBench", dependencies: ["Engines", "CEngineLoops", nioCore, histogram]),
+
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
     .target(name: "CSyncFaults", path: "Tests/CSyncFaults"),
     .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", "CSyncFaults", nioCore]),
+    .testTarget(name: "EngineBenchTests", dependencies: ["EngineBench", "Engines", nioCore, histogram]),
     .testTarget(name: "VersionsTests", dependencies: ["Versions", nioCore]),
     .testTarget(name: "PlacementTests", dependencies: ["Placement", nioCore]),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Versions", "Placement", nioCore]),
@@ -53,7 +62,6 @@ if !coreOnly {
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
     ]
     targets += [
         .target(
@@ -85,12 +93,12 @@ if !coreOnly {
         .executableTarget(
             name: "rotor",
             dependencies: [
-                "Server", "RotorClient", "RiakWire", "Simulation", "Storage", "Node", "Engines", "Versions",
-                "Placement", nioCore,
-                nioConcurrency,
-                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Server", "RotorClient", "RiakWire", "Simulation", "Storage", "Node", "EngineBench", "Engines",
+                "Versions",
+                "Placement", nioCore, nioConcurrency, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                histogram,
             ]),
         .testTarget(name: "RiakWireTests", dependencies: ["RiakWire", "Versions", "Placement", nioCore]),
         .testTarget(
@@ -106,8 +114,8 @@ if !coreOnly {
         .testTarget(
             name: "RotorTests",
             dependencies: [
-                "rotor", "RotorClient", "RiakWire", "Server", "Simulation", "Engines", "Node", "Placement", nioCore,
-                nioConcurrency,
+                "rotor", "RotorClient", "RiakWire", "Server", "Simulation", "EngineBench", "Engines", "Node",
+                "Placement", nioCore, nioConcurrency,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

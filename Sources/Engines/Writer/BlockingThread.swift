@@ -1,7 +1,7 @@
 import Glibc
 
 /// A thread of the system: what blocks in system calls must not sit on one that Swift's tasks or NIO's loops share.
-final class BlockingThread: @unchecked Sendable {
+package final class BlockingThread: @unchecked Sendable {
     // Unchecked: `handle` is set before init returns and not changed after it.
     private var handle = pthread_t()
 
@@ -17,7 +17,7 @@ final class BlockingThread: @unchecked Sendable {
     }
 
     /// Begins at once. ``join()`` or ``detach()`` must be called, once.
-    init(name: String, _ body: @escaping @Sendable () -> Void) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) {
         let start = Start(name: name, body: body)
         let code = pthread_create(
             &handle, nil,
@@ -34,7 +34,7 @@ final class BlockingThread: @unchecked Sendable {
     var isCurrent: Bool { pthread_equal(pthread_self(), handle) != 0 }
 
     /// Waits for the end.
-    func join() {
+    package func join() {
         let code = pthread_join(handle, nil)
         precondition(code == 0, "pthread_join: \(code)")
     }

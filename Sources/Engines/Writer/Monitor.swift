@@ -4,12 +4,12 @@ import Glibc
 ///
 /// pthreads directly: Engines takes nothing of NIO but its byte container, and the thread sanitizer does not see
 /// `Synchronization.Mutex`.
-final class Monitor: @unchecked Sendable {
+package final class Monitor: @unchecked Sendable {
     // Unchecked: both fields are pthread objects, made to be shared between threads.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    init() {
+    package init() {
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         check(pthread_mutex_init(mutex, nil), "pthread_mutex_init")
@@ -53,7 +53,7 @@ final class Monitor: @unchecked Sendable {
         check(pthread_cond_broadcast(condition), "pthread_cond_broadcast")
     }
 
-    func withLock<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+    package func withLock<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
         lock()
         defer { unlock() }
         return try body()

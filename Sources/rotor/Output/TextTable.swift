@@ -6,6 +6,10 @@ struct TextTable {
         rows.append(cells)
     }
 
+    mutating func add(cells: [String]) {
+        rows.append(cells)
+    }
+
     /// Lines without blanks at their ends.
     func lines(indent: Int = 0) -> [String] {
         let columns = rows.map(\.count).max() ?? 0
