@@ -17,7 +17,7 @@ IMPORTS_DECLARED := --explicit-target-dependency-import-check error
 ROTOR := .build/release/rotor
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench simulate test-core build clean prepare lint-format
+.PHONY: help run demo test lint format bench simulate test-core torture build clean prepare lint-format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ endif
 
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages, which build in a minute or two
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)
+
+torture: lint-format ## 100 kills of every engine on every write path, and 10,000 crashes of the log
+	ROTOR_CORE=1 ROTOR_KILLS=100 ROTOR_LOG_SEEDS=10000 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core \
+		$(IMPORTS_DECLARED) --no-parallel --filter KillTests --filter LogCrashTests
 
 lint: lint-format ## source format, warnings as errors, and the tidy tests
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) --filter TidyTests

@@ -10,6 +10,15 @@ enum TortureBatch {
     static let ownEntries = 8
     static let kept = 50
 
+    /// So small that every part of a write path is under way at some kill.
+    static let writePathOptions = {
+        var options = WritePathOptions()
+        options.bufferBytes = 512 << 10
+        options.segmentBytes = 128 << 10
+        options.logBytes = 1 << 20
+        return options
+    }()
+
     static func batch(_ number: Int) -> WriteBatch {
         var batch = WriteBatch()
         for slot in 0..<slots { batch.put(value(number, slot), for: slotKey(slot)) }

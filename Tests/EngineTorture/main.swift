@@ -2,9 +2,10 @@ import Engines
 import Glibc
 import NIOCore
 
-// A child for the kill tests: `engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]` writes
-// numbered batches as fast as it can and prints each number once its commit has returned. It goes on until it is
-// killed.
+// A child for the kill tests: `engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed [FILE-BYTES
+// [stay|close|grow]]` writes numbered batches as fast as it can and prints each number once its commit has returned,
+// with a ! behind it where all up to it are durable. It goes on until it is killed. Of `mixed` batches one in ten is
+// synced.
 //
 // With FILE-BYTES no file may grow beyond so many bytes, as on a full disk, until the engine has refused a batch, which
 // it must do with `full`, and can still be read. Then it prints `full` and gives the space back and goes on; with
@@ -13,26 +14,32 @@ import NIOCore
 // more, prints `full` and waits for its end.
 
 let arguments = CommandLine.arguments
-guard (4...6).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
-    ["synced", "unsynced"].contains(arguments[3])
+guard (5...7).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
+    let writePath = WritePath(rawValue: arguments[2]), ["synced", "unsynced", "mixed"].contains(arguments[4])
 else {
-    report("usage: engine-torture ENGINE FOLDER synced|unsynced [FILE-BYTES [stay|close|grow]]\n", to: STDERR_FILENO)
+    report(
+        "usage: engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed [FILE-BYTES [stay|close|grow]]\n",
+        to: STDERR_FILENO)
     exit(64)
 }
-let durability = arguments[3] == "synced" ? Durability.synced : .unsynced
+
+func durability(of number: Int) -> Durability {
+    arguments[4] == "synced" || (arguments[4] == "mixed" && number % 10 == 0) ? .synced : .unsynced
+}
 
 do {
     var options = EngineOptions()
     if arguments.last == "grow" { options.cacheBytes = 4 << 20 }
-    let engine = try EngineFactory.open(kind, at: arguments[2], options: options)
-    if arguments.count > 4, let bytes = rlim_t(arguments[4]) {
+    options.writePath = TortureBatch.writePathOptions
+    let engine = try EngineFactory.open(kind, at: arguments[3], writePath: writePath, options: options)
+    if arguments.count > 5, let bytes = rlim_t(arguments[5]) {
         limitFiles(to: bytes)
         if arguments.last == "grow" { try grow(engine) }
         guard try writeUntilRefused(engine).code == .full else { exit(6) }
         _ = try TortureBatch.check(engine, acknowledged: 0)
         if arguments.last == "close" { try engine.close() }
         report("full\n", to: STDOUT_FILENO)
-        while arguments.count == 6 { pause() }
+        while arguments.count == 7 { pause() }
         limitFiles(to: rlim_t.max)
     }
     throw try writeUntilRefused(engine)
@@ -47,12 +54,12 @@ func writeUntilRefused(_ engine: any LocalPersistenceEngine) throws -> EngineErr
     while true {
         number += 1
         do {
-            try engine.commit(TortureBatch.batch(number), durability: durability)
+            try engine.commit(TortureBatch.batch(number), durability: durability(of: number))
         } catch {
             report("refused: \(error)\n", to: STDERR_FILENO)
             return error
         }
-        report("\(number)\n", to: STDOUT_FILENO)
+        report("\(number)\(durability(of: number) == .synced ? "!" : "")\n", to: STDOUT_FILENO)
     }
 }
 
@@ -60,7 +67,7 @@ func grow(_ engine: any LocalPersistenceEngine) throws -> Never {
     var number = 0
     do throws(EngineError) {
         while true {
-            try engine.commit(Ballast.batch(number + 1), durability: durability)
+            try engine.commit(Ballast.batch(number + 1), durability: .unsynced)
             number += 1
         }
     } catch {
@@ -70,7 +77,7 @@ func grow(_ engine: any LocalPersistenceEngine) throws -> Never {
     limitFiles(to: rlim_t.max)
     try Ballast.check(engine, acknowledged: number)
     number += 1
-    try engine.commit(Ballast.batch(number), durability: durability)
+    try engine.commit(Ballast.batch(number), durability: .unsynced)
     report("\(number)\nfull\n", to: STDOUT_FILENO)
     while true { pause() }
 }

@@ -6,26 +6,66 @@ import Testing
 
 @Suite("Killing a writing process", .serialized)
 struct KillTests {
+    /// An engine and a write path.
+    struct Store: Sendable, CustomTestStringConvertible {
+        let kind: EngineKind
+        let writePath: WritePath
+        var testDescription: String { "\(kind.rawValue) \(writePath.rawValue)" }
+
+        func open(_ path: String) throws -> any LocalPersistenceEngine {
+            var options = EngineOptions()
+            options.writePath = TortureBatch.writePathOptions
+            return try EngineFactory.open(kind, at: path, writePath: writePath, options: options)
+        }
+    }
+
     static let kinds = [EngineKind.lmdb, .bdb, .sqlite]
+    /// Those that a killed process takes nothing from.
+    static let stores = kinds.flatMap { [Store(kind: $0, writePath: .direct), Store(kind: $0, writePath: .logged)] }
+    /// `ROTOR_KILLS=100` for a long run.
+    static let kills = ProcessInfo.processInfo.environment["ROTOR_KILLS"].flatMap { Int($0) } ?? 20
 
-    @Test(
-        "leaves every acknowledged batch whole and no torn one, 20 times in the same folder",
-        arguments: kinds)
-    func synced(kind: EngineKind) throws {
-        try killRepeatedly(kind, durability: "synced", times: 20, seed: 11)
+    @Test("leaves every acknowledged batch whole and no torn one, time and again in the same folder", arguments: stores)
+    func synced(store: Store) throws {
+        try killRepeatedly(store, durability: "synced", times: Self.kills, seed: 11)
+    }
+
+    @Test("keeps what was acknowledged unsynced as well: only a crash of the machine may lose it", arguments: stores)
+    func unsynced(store: Store) throws {
+        try killRepeatedly(store, durability: "unsynced", times: max(Self.kills / 4, 1), seed: 12)
+    }
+
+    @Test("takes the newest batches of a buffered store, each whole, and none that was durable", arguments: kinds)
+    func buffered(kind: EngineKind) throws {
+        let store = Store(kind: kind, writePath: .buffered)
+        try killRepeatedly(store, durability: "mixed", times: Self.kills, seed: 13)
+    }
+
+    @Test("in turn on all write paths, each opening of a folder takes over from another", arguments: kinds)
+    func changing(kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        var random = SplitMix64(seed: 14)
+        var newest = 0
+        for round in 0..<Self.kills {
+            let store = Store(kind: kind, writePath: WritePath.allCases[round % 3])
+            let child = try TortureChild(store, folder.path + "/store", "mixed")
+            _ = try child.kill(after: Int.random(in: 1...40, using: &random), commits: 0.5)
+            // Only what is durable outlives a kill on all of them.
+            let next = try Store(kind: kind, writePath: WritePath.allCases[(round + 1) % 3]).open(
+                folder.path + "/store")
+            let acknowledged = store.writePath == .buffered ? child.durable : child.acknowledged
+            newest = try TortureBatch.check(next, acknowledged: max(newest, acknowledged))
+            try next.close()
+            let hasLog = FileManager.default.fileExists(atPath: folder.path + "/store/log")
+            #expect(hasLog == (WritePath.allCases[(round + 1) % 3] == .logged), "\(kind.rawValue), kill \(round)")
+        }
+        #expect(newest > Self.kills)
     }
 
     @Test(
-        "keeps what was acknowledged unsynced as well: only a crash of the machine may lose it",
-        arguments: kinds)
-    func unsynced(kind: EngineKind) throws {
-        try killRepeatedly(kind, durability: "unsynced", times: 5, seed: 12)
-    }
-
-    @Test(
-        "a full disk refuses batches with full, and the store goes on when there is room again", arguments: kinds,
+        "a full disk refuses batches with full, and the store goes on when there is room again", arguments: stores,
         ["synced", "unsynced"])
-    func fullDisk(kind: EngineKind, durability: String) throws {
+    func fullDisk(kind: Store, durability: String) throws {
         let folder = try TemporaryFolder()
         let store = folder.path + "/store"
         let child = try TortureChild(kind, store, durability, fileBytes: 600_000)
@@ -34,15 +74,15 @@ struct KillTests {
         try expectWhole(kind, store, acknowledged: acknowledged)
     }
 
-    @Test("a store whose disk is full can be closed, and is whole then or when it is killed", arguments: kinds)
-    func endedWhenFull(kind: EngineKind) throws {
+    @Test("a store whose disk is full can be closed, and is whole then or when it is killed", arguments: stores)
+    func endedWhenFull(kind: Store) throws {
         for (durability, end) in [("synced", "stay"), ("unsynced", "stay"), ("synced", "close"), ("unsynced", "close")]
         {
             try endWhenFull(kind, durability, end)
         }
     }
 
-    private func endWhenFull(_ kind: EngineKind, _ durability: String, _ end: String) throws {
+    private func endWhenFull(_ kind: Store, _ durability: String, _ end: String) throws {
         // A range of places where the last write is cut short.
         for fileBytes in stride(from: 600_000, to: 640_000, by: 9_973) {
             let folder = try TemporaryFolder()
@@ -53,29 +93,31 @@ struct KillTests {
         }
     }
 
-    @Test("a store whose own file may not grow refuses with full, loses nothing and goes on", arguments: kinds)
-    func fileLimit(kind: EngineKind) throws {
+    @Test("a store whose own file may not grow refuses with full, loses nothing and goes on", arguments: stores)
+    func fileLimit(kind: Store) throws {
         let folder = try TemporaryFolder()
         let store = folder.path + "/store"
         // More than the longest of Berkeley DB's log files, which so are no part of this.
         let child = try TortureChild(kind, store, "unsynced", fileBytes: 40 << 20, then: "grow")
         let acknowledged = try child.killWhenFull()
         #expect(acknowledged * Ballast.perBatch > 100, "full after \(acknowledged) batches")
-        let engine = try EngineFactory.open(kind, at: store)
+        let engine = try kind.open(store)
         try Ballast.check(engine, acknowledged: acknowledged)
         try engine.close()
     }
 
-    private func expectWhole(_ kind: EngineKind, _ store: String, acknowledged: Int, unanswered: Int = 1) throws {
-        let engine = try EngineFactory.open(kind, at: store)
+    private func expectWhole(_ kind: Store, _ store: String, acknowledged: Int, unanswered: Int = 1) throws {
+        let engine = try kind.open(store)
         let newest = try TortureBatch.check(engine, acknowledged: acknowledged)
-        #expect(newest <= acknowledged + unanswered, "\(kind.rawValue): \(acknowledged) acknowledged, \(newest) there")
+        #expect(
+            newest <= acknowledged + unanswered,
+            "\(kind.testDescription): \(acknowledged) acknowledged, \(newest) there")
         try engine.commit(TortureBatch.batch(newest + 1), durability: .synced)
         #expect(try TortureBatch.check(engine, acknowledged: newest + 1) == newest + 1)
         try engine.close()
     }
 
-    private func killRepeatedly(_ kind: EngineKind, durability: String, times: Int, seed: UInt64) throws {
+    private func killRepeatedly(_ kind: Store, durability: String, times: Int, seed: UInt64) throws {
         let folder = try TemporaryFolder()
         let store = folder.path + "/store"
         var random = SplitMix64(seed: seed)
@@ -84,22 +126,27 @@ struct KillTests {
             // In the first milliseconds of its life, too: while it recovers from the kill before.
             let wanted = round % 5 == 4 ? 0 : Int.random(in: 1...80, using: &random)
             let child = try TortureChild(kind, store, durability)
-            let acknowledged = try child.kill(after: wanted, commits: Double.random(in: 0...2, using: &random))
-            let engine = try EngineFactory.open(kind, at: store)
+            _ = try child.kill(after: wanted, commits: Double.random(in: 0...2, using: &random))
+            let acknowledged = kind.writePath == .buffered ? child.durable : child.acknowledged
+            let engine = try kind.open(store)
             let found: Int
             do {
                 found = try TortureBatch.check(engine, acknowledged: max(acknowledged, newest))
             } catch {
-                Issue.record("\(kind.rawValue), seed \(seed), kill \(round): \(error)")
+                Issue.record("\(kind.testDescription), seed \(seed), kill \(round): \(error)")
                 try engine.close()
                 return
             }
             try engine.close()
             // One batch may be under way at the kill.
-            #expect(found <= max(acknowledged, newest) + 1, "\(kind.rawValue), seed \(seed), kill \(round)")
+            #expect(
+                found <= max(child.acknowledged, newest) + 1, "\(kind.testDescription), seed \(seed), kill \(round)")
             newest = found
         }
-        #expect(newest >= times, "\(kind.rawValue): only \(newest) batches in \(times) lives")
+        // Of what is only buffered a kill may take all.
+        #expect(
+            newest >= (kind.writePath == .buffered ? times / 2 : times),
+            "\(kind.testDescription): only \(newest) batches in \(times) lives")
     }
 }
 
@@ -114,13 +161,17 @@ final class TortureChild {
     private let errors = Pipe()
     /// Whether it met its limit for files.
     private(set) var wasFull = false
+    /// The last number it printed, and the last that was durable then; 0 for none.
+    private(set) var acknowledged = 0
+    private(set) var durable = 0
 
-    init(_ kind: EngineKind, _ store: String, _ durability: String, fileBytes: Int? = nil, then: String? = nil)
+    init(_ kind: KillTests.Store, _ store: String, _ durability: String, fileBytes: Int? = nil, then: String? = nil)
         throws
     {
         process.executableURL = URL(fileURLWithPath: try Self.executable())
         process.arguments =
-            [kind.rawValue, store, durability] + (fileBytes.map { ["\($0)"] } ?? []) + (then.map { [$0] } ?? [])
+            [kind.kind.rawValue, kind.writePath.rawValue, store, durability] + (fileBytes.map { ["\($0)"] } ?? [])
+            + (then.map { [$0] } ?? [])
         process.standardOutput = output
         process.standardError = errors
         try process.run()
@@ -169,9 +220,14 @@ final class TortureChild {
         let text = text + output.fileHandleForReading.readDataToEndOfFile()
         let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
         wasFull = lines.contains("full")
-        guard let last = lines.last(where: { $0 != "full" }) else { return 0 }
-        guard let number = Int(last) else { throw Unexpected(description: "the child printed \(last)") }
-        return number
+        for line in lines where line != "full" {
+            guard let number = Int(line.prefix { $0 != "!" }) else {
+                throw Unexpected(description: "the child printed \(line)")
+            }
+            acknowledged = number
+            if line.last == "!" { durable = number }
+        }
+        return acknowledged
     }
 
     /// The build puts it beside the tests, which on Linux are a program.

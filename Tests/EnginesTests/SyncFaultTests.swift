@@ -8,23 +8,27 @@ import Testing
 struct SyncFaultTests {
     static let engines = [EngineKind.lmdb, .bdb, .sqlite]
 
-    @Test("ends the engine for every later commit and sync, even when the disk works again", arguments: engines)
-    func commitFails(kind: EngineKind) throws {
-        try check(kind) { engine in try engine.commit(batch(2), durability: .synced) }
+    @Test(
+        "ends the engine for every later commit and sync, even when the disk works again", arguments: engines,
+        WritePath.allCases)
+    func commitFails(kind: EngineKind, writePath: WritePath) throws {
+        try check(kind, writePath) { engine in try engine.commit(batch(2), durability: .synced) }
     }
 
-    @Test("does so in sync() as well, after unsynced commits", arguments: engines)
-    func syncFails(kind: EngineKind) throws {
-        try check(kind) { engine in
+    @Test("does so in sync() as well, after unsynced commits", arguments: engines, WritePath.allCases)
+    func syncFails(kind: EngineKind, writePath: WritePath) throws {
+        try check(kind, writePath) { engine in
             try engine.commit(batch(2), durability: .unsynced)
             try engine.sync()
         }
     }
 
-    private func check(_ kind: EngineKind, _ failing: (any LocalPersistenceEngine) throws -> Void) throws {
+    private func check(
+        _ kind: EngineKind, _ writePath: WritePath, _ failing: (any LocalPersistenceEngine) throws -> Void
+    ) throws {
         let folder = try TemporaryFolder()
         let store = folder.path + "/store"
-        let engine = try EngineFactory.open(kind, at: store)
+        let engine = try EngineFactory.open(kind, at: store, writePath: writePath)
         try engine.commit(batch(1), durability: .synced)
         do {
             sync_faults_below(folder.path)
@@ -38,7 +42,7 @@ struct SyncFaultTests {
         #expect(try value(1, in: engine) == "1", "what was synced before can still be read")
         expectSyncFailed("closing it") { try engine.close() }
 
-        let again = try EngineFactory.open(kind, at: store)
+        let again = try EngineFactory.open(kind, at: store, writePath: writePath)
         #expect(try value(1, in: again) == "1", "what was acknowledged is there when opened again")
         #expect(try value(3, in: again) == nil, "what was refused is not")
         try again.commit(batch(4), durability: .synced)

@@ -113,6 +113,9 @@ public final class BufferedEngine: LocalPersistenceEngine, @unchecked Sendable {
         _ = buffer.freeze()
     }
 
+    /// Objects in the buffer, and their bytes.
+    package var bufferedFigures: (objects: Int, bytes: Int) { buffer.buffered }
+
     // MARK: Logs
 
     private static func makeLog(

@@ -14,8 +14,9 @@ public struct WritePathOptions: Sendable, Equatable {
     /// Objects in the buffer, those that are on their way to the engine included. A commit that finds it full waits.
     public var bufferObjects = 1 << 18
     /// Bytes of the buffer: keys, values and ``objectOverhead`` for each. A batch beyond it is taken where the buffer
-    /// is empty.
-    public var bufferBytes = 128 << 20
+    /// is empty. Nil for 128 MiB, or 16 for Berkeley DB: its readers wait for the pages that a generation changes, and
+    /// its largest transactions cost more than their parts.
+    public var bufferBytes: Int?
     /// What is in the buffer goes to the engine after so many seconds, however little it is.
     public var drainSeconds = 5
     /// Of a file of the log; it takes so much from the beginning. The default holds the largest value with its key, is
@@ -30,6 +31,10 @@ public struct WritePathOptions: Sendable, Equatable {
     public static let objectOverhead = 128
 
     public init() {}
+
+    func bufferBytes(for kind: EngineKind) -> Int {
+        bufferBytes ?? (kind == .bdb ? 16 << 20 : 128 << 20)
+    }
 
     var segments: Int { max(logBytes / segmentBytes, 4) }
 }

@@ -147,7 +147,7 @@ extension ObjectBuffer {
             let (hasRoom, isFull, isEmpty) = monitor.withLock {
                 (
                     state.isEmpty
-                        || (state.bytes + cost <= options.bufferBytes
+                        || (state.bytes + cost <= bufferBytes
                             && state.objects + batch.operations.count <= options.bufferObjects
                             && state.active.ranges.count < 4 * Self.mostRanges),
                     state.refusal != nil, state.isEmpty
@@ -157,7 +157,7 @@ extension ObjectBuffer {
             if fits, !isFull { return false }
             if let refusal = try attempt() {
                 let isWithinTwice = monitor.withLock {
-                    state.bytes + cost <= 2 * options.bufferBytes
+                    state.bytes + cost <= 2 * bufferBytes
                         && state.objects + batch.operations.count <= 2 * options.bufferObjects
                 }
                 guard batch.onlyDeletes, isWithinTwice else { throw refusal }
@@ -201,7 +201,11 @@ extension ObjectBuffer {
             }
         }
         do throws(EngineError) {
-            try engineGate.withLock { () throws(EngineError) in try inner.commit(deletes, durability: .synced) }
+            try engineGate.withLock { () throws(EngineError) in
+                try inner.commit(deletes, durability: .synced)
+                // What a transaction of LMDB frees serves again from the next but one on.
+                try inner.commit(turn(), durability: .synced)
+            }
         } catch {
             guard error.code == .full else {
                 condemn(error)
@@ -209,6 +213,21 @@ extension ObjectBuffer {
             }
         }
         _ = try attempt()
+    }
+}
+
+extension ObjectBuffer {
+    /// A transaction that writes something and changes nothing.
+    private func turn() -> WriteBatch {
+        var batch = WriteBatch()
+        if let identity {
+            let number = monitor.withLock { state.drainedNumber }
+            AppliedRecord(number: number, identity: identity, isRetired: false).put(into: &batch)
+        } else {
+            batch.put(ByteBuffer(), for: AppliedRecord.key)
+            batch.delete(AppliedRecord.key)
+        }
+        return batch
     }
 }
 

@@ -16,9 +16,10 @@ final class ObjectBuffer: @unchecked Sendable {
     /// Set once, before the first commit.
     private(set) var log: WriteAheadLog?
     let options: WritePathOptions
+    let bufferBytes: Int
     let health = EngineHealth()
     /// The log's, in every transaction; nil where there is none.
-    private let identity: UInt64?
+    let identity: UInt64?
 
     let monitor = Monitor()
     var state: State
@@ -63,6 +64,7 @@ final class ObjectBuffer: @unchecked Sendable {
         self.inner = inner
         identity = applied?.identity
         self.options = options
+        bufferBytes = options.bufferBytes(for: inner.kind)
         state = State(lastNumber: applied?.number ?? 0, drainedNumber: applied?.number ?? 0)
     }
 
@@ -122,7 +124,7 @@ final class ObjectBuffer: @unchecked Sendable {
     }
 
     /// What the buffer has of a range. Until `release` is called, at the latest at the end, what is committed from now
-    /// on does not reach the engine: a snapshot of the engine that is taken before that goes with the picture. (That the
+    /// on does not reach the engine: a snapshot of the engine taken before that goes with the picture. (That the
     /// frozen generation may or may not be in it makes no difference, since the picture has it.)
     private func beginPicture(
         _ range: KeyRange, _ operation: StaticString
@@ -171,6 +173,9 @@ final class ObjectBuffer: @unchecked Sendable {
         }
     }
 
+    var buffered: (objects: Int, bytes: Int) { monitor.withLock { (state.objects, state.bytes) } }
+
+    /// Under `monitor`.
     func requireOpen(_ operation: StaticString) throws(EngineError) {
         guard !state.isClosed else {
             throw EngineError(.closed, operation: "\(operation)", detail: "the engine is closed")
@@ -189,7 +194,7 @@ final class ObjectBuffer: @unchecked Sendable {
 
     /// Half of the buffer: while one generation is written the other half fills.
     var isActiveDue: Bool {
-        state.active.bytes >= options.bufferBytes / 2 || state.active.objects >= max(options.bufferObjects / 2, 1)
+        state.active.bytes >= bufferBytes / 2 || state.active.objects >= max(options.bufferObjects / 2, 1)
             || state.active.ranges.count >= Self.mostRanges
     }
 

@@ -25,7 +25,7 @@ struct LogRecovery {
         }
     }
 
-    /// Hands over each commit that the engine lacks, in order. All that was handed over is synced in the log at the end.
+    /// Hands over each commit that the engine lacks, in order. At the end all of them are synced in the log.
     mutating func replay(_ body: (WriteBatch, UInt64) throws(EngineError) -> Void) throws(EngineError) {
         let applied = lastNumber
         for index in segments.indices {

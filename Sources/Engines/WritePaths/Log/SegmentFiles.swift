@@ -13,7 +13,7 @@ package protocol SegmentFiles: AnyObject, Sendable {
     func removeAll() throws(EngineError)
     /// Each file and its bytes, in no order.
     func list() throws(EngineError) -> [(name: String, bytes: Int)]
-    /// Makes a file of so many zeros, synced, so that writing it over changes no metadata and a sync of it is one write.
+    /// Makes a file of so many zeros, synced: writing it over changes no metadata, and a sync of it is one write.
     /// Nothing is left of it where that fails. Its name is durable after ``syncNames()``.
     func allocate(_ name: String, bytes: Int) throws(EngineError)
     /// At most so many bytes from its beginning.
