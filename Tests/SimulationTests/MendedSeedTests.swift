@@ -24,8 +24,8 @@ import Testing
         expectMended(seed, .forgetfulConfirms)
     }
 
-    @Test("a start is confirmed by who knows the one before it, not one of another life", arguments: [UInt64(5144)])
-    /// whose next start had a number above the one that its peer, with an empty disk too, knew by then.
+    /// The node had begun anew on an empty disk and counted its starts from one; then an old copy from before came
+    /// back, whose next start had a number above the one that its peer, with an empty disk too, knew by then.
     @Test("a start is confirmed by who knows the one before it, not one of another life", arguments: [UInt64(5144)])
     func otherLife(_ seed: UInt64) {
         expectMended(seed, .otherLifeConfirmed)
