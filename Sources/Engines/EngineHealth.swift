@@ -5,7 +5,9 @@ final class EngineHealth: @unchecked Sendable {
     private let monitor = Monitor()
     private var verdict: EngineError?
 
-    var isSound: Bool { monitor.withLock { verdict == nil } }
+    var isSound: Bool { failure == nil }
+
+    var failure: EngineError? { monitor.withLock { verdict } }
 
     func condemn(_ error: EngineError) {
         monitor.withLock {

@@ -50,6 +50,10 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
     /// Whether ``whenDurable(_:)`` returns before it is: then a synced commit would hold up those after it.
     var defersDurability: Bool { get }
 
+    /// What has ended the engine behind its callers' backs, such as a failed sync on a thread of its own; nil while it
+    /// is sound. From any thread.
+    var failure: EngineError? { get }
+
     func statistics() throws(EngineError) -> EngineStatistics
 
     /// Syncs and gives back every resource, also where it fails: then what was not synced before may not be durable. A
@@ -59,6 +63,8 @@ public protocol LocalPersistenceEngine: AnyObject, Sendable {
 
 extension LocalPersistenceEngine {
     public var defersDurability: Bool { false }
+
+    public var failure: EngineError? { nil }
 
     public func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
         body(Result { () throws(EngineError) in try sync() })

@@ -190,7 +190,18 @@ public final class ObjectStore: @unchecked Sendable {
     }
 
     private func makeDurable(_ waiting: [StorageToken], _ later: (@Sendable ([StorageCompletion]) -> Void)?) {
-        let isDeferred = engine.defersDurability
+        guard engine.defersDurability else {
+            // Nobody waits: whoever does has made the commit a synced one.
+            do throws(EngineError) {
+                try engine.sync()
+                hasUnsyncedCommits = false
+            } catch {
+                counters.withLockedValue { $0.failedGroups += 1 }
+                births.distrust()
+                if case .ended = StorageFailure(error) { ended = StorageFailure(error) }
+            }
+            return
+        }
         engine.whenDurable { [counters] result in
             if case .failure(let error) = result, error.code != .full {
                 counters.withLockedValue { $0.failedGroups += 1 }
@@ -206,8 +217,10 @@ public final class ObjectStore: @unchecked Sendable {
                     }
                 })
         }
-        if !isDeferred { hasUnsyncedCommits = false }
     }
+
+    /// Why the engine has ended, though no request may have met that yet; from any thread.
+    public var engineFailure: String? { engine.failure.map { "\($0)" } }
 
     private func fail(_ group: WriteGroup, _ failure: StorageFailure, _ complete: (StorageCompletion) -> Void) {
         if group.expected.contains(where: \.minted) { births.distrust() }

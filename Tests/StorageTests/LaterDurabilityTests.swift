@@ -91,4 +91,17 @@ import Versions
         #expect(log == ["flush at 0", "written false", "flush at 0"])
         #expect(engine.syncs == before + 1)
     }
+
+    @Test("a sync that fails behind an answer ends the store: nothing passes for durable afterwards")
+    func failedBehindAnswer() throws {
+        engine.defersDurability = false
+        guard case .mint(let mint, let minter, _) = StoreFixture.mint("a") else { return }
+        engine.failsNextSync = true
+        #expect(
+            written(perform(StoreFixture.request(.mint(mint, by: minter, .afterAnswer), key, token: 1))) == ["1 false"])
+        let object = try #require(try fixture.read(key))
+        let again = perform(StoreFixture.request(.merge(object, .siblings, .beforeAnswer), key, token: 2))
+        #expect(written(again) == ["2 failed"])
+        #expect(try fixture.store.close() == false)
+    }
 }

@@ -29,6 +29,7 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
     var failures: [EngineError.Code] = []
     private(set) var commits: [(batch: WriteBatch, durability: Durability)] = []
     private(set) var syncs = 0
+    var failsNextSync = false
     /// As behind a buffer: who wants to know when what there is is durable waits for ``becomeDurable(failing:)``.
     var defersDurability = false
     private var waiters: [@Sendable (Result<Void, EngineError>) -> Void] = []
@@ -57,6 +58,10 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
     }
 
     func sync() throws(EngineError) {
+        if failsNextSync {
+            failsNextSync = false
+            throw EngineError(.syncFailed, operation: "sync", detail: "the test says so")
+        }
         if !failures.isEmpty {
             throw EngineError(failures.removeFirst(), operation: "sync", detail: "the test says so")
         }

@@ -163,6 +163,26 @@ package enum FileCalls {
         return bytes
     }
 
+    /// Lets the system forget what it holds in memory of the files of a folder and those below, so that the next read
+    /// is of the disk. What it knows to be unwritten stays.
+    package static func dropCache(of path: String, operation: String) throws(EngineError) {
+        for name in try names(in: path, operation: operation) {
+            let entry = path + "/" + name
+            if isDirectory(entry) {
+                try dropCache(of: entry, operation: operation)
+                continue
+            }
+            let descriptor = open(entry, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw failure(operation, "open", entry) }
+            defer { close(descriptor) }
+            let number = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+            guard number == 0 else {
+                errno = number
+                throw failure(operation, "posix_fadvise", entry)
+            }
+        }
+    }
+
     package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

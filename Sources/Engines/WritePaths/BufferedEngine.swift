@@ -81,6 +81,8 @@ public final class BufferedEngine: LocalPersistenceEngine, @unchecked Sendable {
         try buffer.sync()
     }
 
+    public var failure: EngineError? { buffer.health.failure ?? buffer.inner.failure }
+
     public var defersDurability: Bool { buffer.log == nil }
 
     public func whenDurable(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {

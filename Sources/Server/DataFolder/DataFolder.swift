@@ -76,7 +76,8 @@ final class DataFolder: Sendable {
 
     /// Moves a store's folder out of the way; the store begins anew. Returns where it is now.
     func setAside(_ store: String) throws(DataFolderError) -> String {
-        let aside = "\(storePath(store))~damaged-\(record.start.number)"
+        var aside = "\(storePath(store))~damaged-\(record.start.number)"
+        while FileCalls.exists(aside) { aside += "-again" }
         try DataFolderError.wrap { () throws(EngineError) in
             let operation = "set \(storePath(store)) aside"
             try FileCalls.rename(storePath(store), to: aside, operation: operation)

@@ -34,6 +34,10 @@ public final class StoppedNode {
                     continue
                 }
                 stores.append(Store(name: name, engine: engine, path: "\(folder)/\(name)"))
+                // What ended by a failed sync is read from the disk, not from what the system remembers.
+                if FileCalls.exists("\(path)/node/suspect-\(name)") {
+                    try FileCalls.dropCache(of: "\(folder)/\(name)", operation: operation)
+                }
             }
             return stores
         }

@@ -7,6 +7,8 @@ public struct StoreVerification: Sendable {
         /// It can be read from one end to the other. Damaged records are met and mended one by one.
         case readable
         case unreadable(String)
+        /// It could not be tried, or failed for another reason than what is in the store. Opening it says why.
+        case unknown(String)
     }
 
     /// The store is closed meanwhile.
@@ -15,6 +17,9 @@ public struct StoreVerification: Sendable {
     init(_ verdict: @escaping @Sendable (_ engine: EngineKind, _ path: String) -> Verdict) {
         self.verdict = verdict
     }
+
+    /// What the child ends with where the store is damaged (`EX_DATAERR`).
+    public static let damagedStatus: Int32 = 65
 
     /// By `program store verify ENGINE PATH`, which ends with 0 or 1 where the store can be read.
     public init(program: String) {
@@ -34,14 +39,21 @@ public struct StoreVerification: Sendable {
         var child: pid_t = 0
         let failure = posix_spawn(&child, program, nil, nil, &words, &variables)
         guard failure == 0 else {
-            return .unreadable("\(program) cannot be run to verify it: \(String(cString: strerror(failure)))")
+            return .unknown("\(program) cannot be run: \(String(cString: strerror(failure)))")
         }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         // wait(2): WIFSIGNALED and WEXITSTATUS, which are macros.
         let signal = status & 0x7F
-        guard signal == 0 else { return .unreadable("reading it ends a process by signal \(signal)") }
-        let code = status >> 8 & 0xFF
-        return code <= 1 ? .readable : .unreadable("reading it fails")
+        if signal != 0 {
+            let isFault = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE].contains(signal)
+            let reason = "reading it ends a process by signal \(signal)"
+            return isFault ? .unreadable(reason) : .unknown(reason)
+        }
+        switch status >> 8 & 0xFF {
+        case 0, 1: return .readable
+        case damagedStatus: return .unreadable("its files are damaged")
+        case let code: return .unknown("reading it ends with exit code \(code)")
+        }
     }
 }

@@ -42,7 +42,7 @@ struct OpenedNode {
         do throws(StartError) {
             members = try Self.addresses(of: folder.founding, asked: settings.founding)
             if let verification = settings.verification {
-                try Self.verify(settings.stores, in: folder, verification, logger)
+                try Self.verify(settings, in: folder, verification, logger)
             }
             for store in settings.stores {
                 stores.append(try Self.open(store, in: folder, by: settings.openEngine, logger: logger))
@@ -108,23 +108,33 @@ struct OpenedNode {
     /// Reads what may have ended the last process, or may lack what a failed sync did not write, in another process. A
     /// store that cannot be read is set aside where other members have its objects.
     private static func verify(
-        _ stores: [RuntimeSettings.Store], in folder: DataFolder, _ verification: StoreVerification, _ logger: Logger
+        _ settings: RuntimeSettings, in folder: DataFolder, _ verification: StoreVerification, _ logger: Logger
     ) throws(StartError) {
         let signal = try wrap { () throws(DataFolderError) in try folder.crashMark.read() }
-        for store in stores {
+        for store in settings.stores {
             let path = folder.storePath(store.name)
             let isSuspect = try wrap { () throws(DataFolderError) in try folder.suspectMark(store.name).read() } != nil
             guard signal != nil || isSuspect, FileCalls.exists(path) else { continue }
+            // After a failed sync the system's memory passes for what is on the disk: what is read is to be the disk's.
+            if isSuspect { try inStore(store.name) { try FileCalls.dropCache(of: path, operation: "verify \(path)") } }
             let metadata: Logger.Metadata = ["store": "\(store.name)", "folder": "\(path)"]
             let cause = signal.map { "signal \($0)" } ?? "a failed sync"
             logger.warning(
                 "store is read in a process of its own: the last run ended by \(cause)", metadata: metadata)
-            guard case .unreadable(let reason) = verification.verdict(store.engine, path) else { continue }
-            guard folder.founding.founders.count > 1 else {
+            let reason: String
+            switch verification.verdict(store.engine, path) {
+            case .readable: continue
+            case .unknown(let why):
+                logger.warning("store could not be verified, and is opened all the same: \(why)", metadata: metadata)
+                continue
+            case .unreadable(let why): reason = why
+            }
+            let replicas = settings.bucketTypes.filter { $0.store == store.name }.map(\.n).min() ?? 1
+            guard min(replicas, folder.founding.founders.count) > 1 else {
                 throw .store(
                     name: store.name,
-                    reason: "\(reason), and no other member has its objects: restore \(path) from a backup, or move it"
-                        + " away to begin without it")
+                    reason: "\(reason), and no other member has all of its objects: restore \(path) from a backup, or"
+                        + " move it away to begin without it")
             }
             let aside = try wrap { () throws(DataFolderError) in try folder.setAside(store.name) }
             logger.error(

@@ -22,6 +22,7 @@ final class RunningNode: Sendable {
     private let stores: [StoreRunner]
     private let recordWriter: RecordWriter
     private let failure: EventLoopPromise<Void>
+    private let endOfStores = NIOLockedValueBox<RepeatedTask?>(nil)
 
     /// How it ends.
     enum Ending {
@@ -139,6 +140,13 @@ final class RunningNode: Sendable {
             driver.start(NodeDriver.Outside(network: network, stores: stores, recordWriter: recordWriter))
             network.start(listener)
         }.get()
+        // A store may end on a thread of its own, when nothing is asked of it.
+        let watched = stores
+        endOfStores.withLockedValue { task in
+            task = driver.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+                for store in watched { store.lookForEnd() }
+            }
+        }
     }
 
     private static func log(
@@ -197,6 +205,7 @@ final class RunningNode: Sendable {
     func stop(_ ending: Ending) async {
         let loop = driver.loop
         if case .clean = ending { await drain() }
+        endOfStores.withLockedValue { $0?.cancel() }
         do {
             try await loop.submit { self.driver.stop() }.get()
             try await network.stop().get()

@@ -118,6 +118,11 @@ final class StoreRunner: Sendable {
         reader.outstanding.count.add(1, ordering: .relaxed)
     }
 
+    /// Notices an end that no completion tells of. From any thread.
+    func lookForEnd() {
+        if let failure = store.engineFailure { ending.found(failure) }
+    }
+
     /// Ends the threads when all that was taken is done, and closes the store. Blocks.
     ///
     /// - Returns: Whether the node may start again as the incarnation it is (``ObjectStore/close()``).
@@ -159,25 +164,28 @@ final class StoreRunner: Sendable {
 
 /// Notices a store's end among what it completes, and tells of it once.
 private final class EndOfStore: Sendable {
-    private let found = NIOLockedValueBox<String?>(nil)
+    private let reasonFound = NIOLockedValueBox<String?>(nil)
     private let tell: @Sendable (String) -> Void
 
     init(_ tell: @escaping @Sendable (String) -> Void) {
         self.tell = tell
     }
 
-    var reason: String? { found.withLockedValue { $0 } }
+    var reason: String? { reasonFound.withLockedValue { $0 } }
 
     func look(for completions: [StorageCompletion]) {
         for completion in completions {
             guard case .failed(_, .ended(let why)) = completion else { continue }
-            let isFirst = found.withLockedValue { found in
-                defer { found = found ?? why }
-                return found == nil
-            }
-            if isFirst { tell(why) }
-            return
+            return found(why)
         }
+    }
+
+    func found(_ why: String) {
+        let isFirst = reasonFound.withLockedValue { found in
+            defer { found = found ?? why }
+            return found == nil
+        }
+        if isFirst { tell(why) }
     }
 }
 

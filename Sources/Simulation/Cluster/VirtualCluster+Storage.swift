@@ -119,7 +119,7 @@ extension VirtualCluster {
             seen.append(key)
             ledger.onStored(key: key, node: node, copy(key, store, .readers), at: now)
         }
-        if !store.engine.hasUnsynced { ledger.onSynced(node: node, store: index) }
+        if !store.engine.ended, !store.engine.hasUnsynced { ledger.onSynced(node: node, store: index) }
     }
 
     /// What a store holds of a key; nil for nothing and for a record that cannot be read.

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Engines
+import Glibc
+import Server
 import Storage
 
 /// What a starting daemon runs as a child: whatever reading the store does to the process, the daemon outlives it.
@@ -13,11 +15,15 @@ struct StoreVerify: ParsableCommand {
     @Argument var folder: String
 
     func run() throws {
+        // A daemon ignores them until it is up, and its child would inherit that.
+        for signal in [SIGTERM, SIGINT] { Glibc.signal(signal, SIG_DFL) }
         let survey: StoreSurvey
         do {
             let opened = try EngineFactory.open(engine, at: folder)
             survey = try StoreSurvey(of: opened) { _ in }
             try opened.close()
+        } catch let error as EngineError where error.code == .damaged {
+            throw CommandFailure(.damagedStore, "\(folder): \(error)")
         } catch {
             throw CommandFailure(.refused, "\(folder): \(error)")
         }

@@ -12,6 +12,8 @@ enum ExitStatus: Int32, Sendable {
     case outcomeUnknown = 4
     /// The command line is wrong (`EX_USAGE`).
     case usage = 64
+    /// A store's files are not what its engine wrote; only `rotor store verify` says so.
+    case damagedStore = 65
     /// An error that nobody foresaw (`EX_SOFTWARE`).
     case unforeseen = 70
     /// A value could not be read from its file, or not be written to standard output (`EX_IOERR`).

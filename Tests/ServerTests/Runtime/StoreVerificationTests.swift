@@ -63,7 +63,7 @@ struct StoreVerificationTests {
             try await cluster.nodes[0].start()
             Issue.record("started without its objects")
         } catch {
-            #expect("\(error)".contains("reading it fails, and no other member has its objects: restore"))
+            #expect("\(error)".contains("reading it fails, and no other member has all of its objects: restore"))
         }
         #expect(cluster.temporary.exists("a/stores/default/data"))
         #expect(try cluster.temporary.text(of: mark) == "\u{0B}", "the next start looks again")

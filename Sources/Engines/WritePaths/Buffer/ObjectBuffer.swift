@@ -237,7 +237,6 @@ final class ObjectBuffer: @unchecked Sendable {
             case .success(let bytes):
                 state.frozen = nil
                 state.refusal = nil
-                state.drainedNumber = generation.lastNumber
                 state.figures.drainedGenerations += 1
                 state.figures.drainedObjects += generation.objects
                 state.figures.drainedBytes += bytes
@@ -260,7 +259,11 @@ final class ObjectBuffer: @unchecked Sendable {
         }
         do throws(EngineError) {
             // Synced, so that the log's segments can be freed: one sync for thousands of objects.
-            try engineGate.withLock { () throws(EngineError) in try inner.commit(batch, durability: .synced) }
+            try engineGate.withLock { () throws(EngineError) in
+                try inner.commit(batch, durability: .synced)
+                // Within the gate: whoever writes the number next writes this one.
+                monitor.withLock { state.drainedNumber = generation.lastNumber }
+            }
             return .success(bytes)
         } catch {
             if error.code != .full { condemn(error) }

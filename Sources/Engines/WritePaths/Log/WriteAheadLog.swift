@@ -63,7 +63,7 @@ final class WriteAheadLog: @unchecked Sendable {
             guard error.code == .full else { throw error }
         }
         // Only now: there is no moment without any file, which would be taken for damage.
-        try free(upTo: applied)
+        if hasBegun { try free(upTo: applied) }
     }
 
     /// Whether it has a file to write to.
