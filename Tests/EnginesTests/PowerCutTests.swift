@@ -1,0 +1,56 @@
+import Engines
+import Foundation
+import Testing
+
+@Suite("A power cut", .serialized)
+struct PowerCutTests {
+    /// `ROTOR_CUTS=1000` for a long run.
+    static let cuts = ProcessInfo.processInfo.environment["ROTOR_CUTS"].flatMap { Int($0) } ?? 20
+
+    @Test("leaves every acknowledged batch whole and no torn one, and the store opens", arguments: KillTests.stores)
+    func synced(store: KillTests.Store) throws {
+        var trial = try PowerCutTrial(store, durability: "synced", seed: 31)
+        try trial.run(cuts: Self.cuts)
+        trial.print()
+        for failure in trial.failures { Issue.record("\(failure)") }
+    }
+
+    @Test("takes only batches from a buffered store that were not durable, each whole", arguments: KillTests.kinds)
+    func buffered(kind: EngineKind) throws {
+        var trial = try PowerCutTrial(
+            KillTests.Store(kind: kind, writePath: .buffered), durability: "mixed", seed: 32)
+        try trial.run(cuts: Self.cuts)
+        trial.print()
+        for failure in trial.failures { Issue.record("\(failure)") }
+    }
+
+    @Test("without the engine's or the log's sync is found to lose batches", arguments: KillTests.stores)
+    func unsynced(store: KillTests.Store) throws {
+        var trial = try PowerCutTrial(
+            store, durability: "synced", seed: 33, unsynced: store.writePath == .logged ? "log" : "data")
+        try trial.run(cuts: 60, untilLost: true)
+        trial.print()
+        #expect(trial.hasLost, "nothing was lost in \(trial.made) cuts")
+    }
+
+    @Test("is made from a journal that tells all that is in the folder", arguments: KillTests.stores)
+    func complete(store: KillTests.Store) throws {
+        let folder = try TemporaryFolder()
+        let life = try PowerCutTrial.Life(store, "synced", in: folder.path, number: 0, end: .batches(70))
+        for event in life.journal.events { try life.disk.apply(event) }
+        let told = life.disk.contents()
+        var compared = 0
+        for (name, bytes) in told.sorted(by: { $0.key < $1.key }) {
+            let real = FileManager.default.contents(atPath: life.folder + "/" + name).map { [UInt8]($0) }
+            #expect(real == bytes, "\(name): \(real?.count ?? -1) bytes, the journal tells of \(bytes.count)")
+            compared += bytes.count
+        }
+        let real = try FileManager.default.subpathsOfDirectory(atPath: life.folder).filter {
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(atPath: life.folder + "/" + $0, isDirectory: &isFolder)
+                && !isFolder.boolValue && !$0.hasSuffix("lock.mdb") && !$0.hasSuffix("-shm")
+        }
+        #expect(Set(real) == Set(told.keys))
+        #expect(compared > 100_000)
+    }
+}
