@@ -15,6 +15,14 @@ struct PowerCutTests {
         for failure in trial.failures { Issue.record("\(failure)") }
     }
 
+    @Test("takes only the newest batches of those that were not asked to be durable", arguments: KillTests.stores)
+    func mixed(store: KillTests.Store) throws {
+        var trial = try PowerCutTrial(store, durability: "mixed", seed: 34)
+        try trial.run(cuts: max(Self.cuts / 4, 5))
+        trial.print()
+        for failure in trial.failures { Issue.record("\(failure)") }
+    }
+
     @Test("takes only batches from a buffered store that were not durable, each whole", arguments: KillTests.kinds)
     func buffered(kind: EngineKind) throws {
         var trial = try PowerCutTrial(
@@ -31,6 +39,17 @@ struct PowerCutTests {
         try trial.run(cuts: 60, untilLost: true)
         trial.print()
         #expect(trial.hasLost, "nothing was lost in \(trial.made) cuts")
+    }
+
+    @Test("in the middle of a page of Berkeley DB's is found: the store is refused, never wrong")
+    func tornPages() throws {
+        let store = KillTests.Store(kind: .bdb, writePath: .direct)
+        var trial = try PowerCutTrial(store, durability: "synced", seed: 35, tearsPages: true)
+        try trial.run(cuts: max(Self.cuts, 50))
+        trial.print()
+        for failure in trial.failures {
+            #expect(failure.description.contains("checksum error"), "\(failure)")
+        }
     }
 
     @Test("is made from a journal that tells all that is in the folder", arguments: KillTests.stores)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A folder as the disk has it and as its writer sees it, at some place of a ``DiskJournal``.
 ///
@@ -135,16 +136,31 @@ final class JournaledDisk {
         for (name, node, bytes) in survivors(folder) {
             let place = path + "/" + name
             switch node {
-            case .file:
-                guard FileManager.default.createFile(atPath: place, contents: Data(bytes)) else {
-                    throw unknown("a file that can be written", place)
-                }
+            case .file: try write(bytes, place)
             case .folder(let below):
                 try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
                 try write(below, place, survivors)
             }
         }
     }
+
+    /// Leaves holes for zeros: Berkeley DB gives each file of its log its full length of 32 MiB.
+    private func write(_ bytes: [UInt8], _ place: String) throws {
+        let descriptor = Glibc.open(place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw unknown("a file that can be written", place) }
+        defer { close(descriptor) }
+        var isWritten = ftruncate(descriptor, bytes.count) == 0
+        bytes.withUnsafeBytes { bytes in
+            for start in stride(from: 0, to: bytes.count, by: Self.hole.count) {
+                let block = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.hole.count, bytes.count)])
+                guard let base = block.baseAddress, memcmp(base, Self.hole, block.count) != 0 else { continue }
+                isWritten = isWritten && pwrite(descriptor, base, block.count, start) == block.count
+            }
+        }
+        guard isWritten else { throw unknown("a file that can be written", place) }
+    }
+
+    private static let hole = [UInt8](repeating: 0, count: 16 << 10)
 
     private func load(_ path: String, into folder: Folder) throws {
         for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {

@@ -5,7 +5,7 @@ final class JournaledFile {
         case length
     }
 
-    /// A disk writes a sector whole, or nothing of it; but for the one under its head when the power goes.
+    /// A disk writes a sector whole, or nothing of it; but for the one it is writing when the power goes.
     static let sectorBytes = 512
 
     private var durable: [UInt8]
@@ -65,7 +65,7 @@ final class JournaledFile {
         if isMapped { return fate.garbage(whole.count) }
         guard !changes.isEmpty else { return durable }
         let lengths = [durable.count] + changes.map(\.length)
-        let final = fate.length(among: lengths, from: max(settledLength - settled, 0))
+        let final = fate.length(among: lengths, from: max(settledLength - settled, 0), step: atomicBytes)
         var bytes = durable
         Self.resize(&bytes, lengths.max() ?? 0)
         var kept: [Int: Int] = [:]

@@ -25,12 +25,12 @@ enum PowerCut {
         }
 
         /// One of those that a file has had, or between two of them.
-        mutating func length(among lengths: [Int], from least: Int) -> Int {
+        mutating func length(among lengths: [Int], from least: Int, step: Int) -> Int {
             let index = changes(of: lengths.count - 1, from: least)
             guard index + 1 < lengths.count, chance(0.3) else { return lengths[index] }
             let (shorter, longer) = (min(lengths[index], lengths[index + 1]), max(lengths[index], lengths[index + 1]))
             let between = Int.random(in: shorter...longer, using: &random)
-            return max(shorter, between / JournaledFile.sectorBytes * JournaledFile.sectorBytes)
+            return max(shorter, between / step * step)
         }
 
         /// At times a sector that the disk was writing, and how many bytes of it are new.

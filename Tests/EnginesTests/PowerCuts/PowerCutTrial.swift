@@ -18,14 +18,16 @@ struct PowerCutTrial {
 
         init(
             _ store: KillTests.Store, _ durability: String, in place: String, number: Int, end: End,
-            unsynced: String? = nil
+            unsynced: String? = nil, tearsPages: Bool = false
         ) throws {
             let folder = "\(place)/life-\(number)"
             self.folder = folder
             if !FileManager.default.fileExists(atPath: folder) {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
             }
-            disk = try JournaledDisk(folder) { name in PowerCutTrial.atomicBytes(store.kind, name) }
+            disk = try JournaledDisk(folder) { name in
+                PowerCutTrial.atomicBytes(store.kind, name, tearsPages: tearsPages)
+            }
             let file = "\(place)/journal-\(number)"
             var environment = [
                 "LD_PRELOAD": try TortureChild.built("libdisk-journal.so"), "ROTOR_DISK_JOURNAL": file,
@@ -56,7 +58,9 @@ struct PowerCutTrial {
     let store: KillTests.Store
     let durability: String
     let seed: UInt64
+    /// A part of the store whose syncs do nothing.
     let unsynced: String?
+    let tearsPages: Bool
     private(set) var failures: [Failure] = []
     private(set) var made = 0
     private(set) var lives = 0
@@ -65,13 +69,16 @@ struct PowerCutTrial {
     private var random: SplitMix64
     private let place: TemporaryFolder
 
-    private static let cutsOfALife = 10
+    private static let cutsOfALife = 5
 
-    init(_ store: KillTests.Store, durability: String, seed: UInt64, unsynced: String? = nil) throws {
+    init(_ store: KillTests.Store, durability: String, seed: UInt64, unsynced: String? = nil, tearsPages: Bool = false)
+        throws
+    {
         self.store = store
         self.durability = durability
         self.seed = seed
         self.unsynced = unsynced
+        self.tearsPages = tearsPages
         random = SplitMix64(seed: seed)
         place = try TemporaryFolder()
     }
@@ -79,9 +86,11 @@ struct PowerCutTrial {
     /// Whether a store had acknowledged something that was gone after a cut, or could not be read.
     var hasLost: Bool { failures.contains { $0.acknowledged > 0 } }
 
-    /// Berkeley DB counts on whole pages: its log tells of changes to them, not of what was there.
-    static func atomicBytes(_ kind: EngineKind, _ name: String) -> Int {
-        kind == .bdb && name.hasSuffix(".db") ? 16 << 10 : JournaledFile.sectorBytes
+    /// Berkeley DB counts on whole pages: its log tells of changes to them, not of what was there. (A database has a
+    /// name with `__db.` while it is made.)
+    static func atomicBytes(_ kind: EngineKind, _ name: String, tearsPages: Bool) -> Int {
+        let hasPages = kind == .bdb && (name.hasSuffix(".db") || name.hasPrefix("__db."))
+        return hasPages && !tearsPages ? 16 << 10 : JournaledFile.sectorBytes
     }
 
     /// Ends early with the first failure after which something acknowledged is not there, if that is what is `wanted`.
@@ -93,12 +102,14 @@ struct PowerCutTrial {
                 before = 0
                 try? FileManager.default.removeItem(atPath: "\(place.path)/life-\(lives)")
             }
-            let count = Int.random(in: lives % 8 == 3 ? 300...600 : 1...90, using: &random)
+            // A long one goes through checkpoints, and through several files of Berkeley DB's log.
+            let count = Int.random(in: lives % 4 == 3 ? 300...600 : 1...90, using: &random)
             let end: Life.End =
                 Bool.random(using: &random)
                 ? .batches(count) : .killed(after: count, commits: Double.random(in: 0...2, using: &random))
             let life = try Life(
-                store, durability, in: place.path, number: lives, end: end, unsynced: unsynced)
+                store, durability, in: place.path, number: lives, end: end, unsynced: unsynced,
+                tearsPages: tearsPages)
             events += life.journal.events.count
             before = try cut(life, acknowledged: before, times: min(Self.cutsOfALife, cuts - made), wanted)
             try FileManager.default.removeItem(atPath: life.folder)
@@ -180,7 +191,8 @@ struct PowerCutTrial {
     func print() {
         Swift.print(
             """
-            \(store.testDescription)\(unsynced.map { " without the syncs of \($0)" } ?? ""): \(made) cuts of \
+            \(store.testDescription), \(durability)\(unsynced.map { ", without the syncs of \($0)" } ?? "")\
+            \(tearsPages ? ", pages torn" : ""): \(made) cuts of \
             \(lives) lives with \(events) events and up to \(longest) batches, \(failures.count) failures
             """)
     }
