@@ -45,7 +45,7 @@ struct PowerCutTests {
     func tornPages() throws {
         let store = KillTests.Store(kind: .bdb, writePath: .direct)
         var trial = try PowerCutTrial(store, durability: "synced", seed: 35, tearsPages: true)
-        try trial.run(cuts: max(Self.cuts, 50))
+        try trial.run(cuts: max(Self.cuts / 4, 20))
         trial.print()
         for failure in trial.failures {
             #expect(failure.description.contains("checksum error"), "\(failure)")

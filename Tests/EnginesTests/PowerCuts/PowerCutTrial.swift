@@ -69,8 +69,6 @@ struct PowerCutTrial {
     private var random: SplitMix64
     private let place: TemporaryFolder
 
-    private static let cutsOfALife = 5
-
     init(_ store: KillTests.Store, durability: String, seed: UInt64, unsynced: String? = nil, tearsPages: Bool = false)
         throws
     {
@@ -96,6 +94,8 @@ struct PowerCutTrial {
     /// Ends early with the first failure after which something acknowledged is not there, if that is what is `wanted`.
     mutating func run(cuts: Int, untilLost wanted: Bool = false) throws {
         var before = 0
+        // A short run has a long life, too.
+        let cutsOfALife = cuts < 100 ? 5 : 10
         while made < cuts, !(wanted && hasLost) {
             // Every few lives a new store; a lost one has no next life.
             if lives % 4 == 0 || !failures.isEmpty {
@@ -111,7 +111,7 @@ struct PowerCutTrial {
                 store, durability, in: place.path, number: lives, end: end, unsynced: unsynced,
                 tearsPages: tearsPages)
             events += life.journal.events.count
-            before = try cut(life, acknowledged: before, times: min(Self.cutsOfALife, cuts - made), wanted)
+            before = try cut(life, acknowledged: before, times: min(cutsOfALife, cuts - made), wanted)
             try FileManager.default.removeItem(atPath: life.folder)
             lives += 1
         }
@@ -189,11 +189,13 @@ struct PowerCutTrial {
     }
 
     func print() {
-        Swift.print(
+        let found =
             """
             \(store.testDescription), \(durability)\(unsynced.map { ", without the syncs of \($0)" } ?? "")\
             \(tearsPages ? ", pages torn" : ""): \(made) cuts of \
             \(lives) lives with \(events) events and up to \(longest) batches, \(failures.count) failures
-            """)
+            """
+        // At once, also where the output is a file: a long run tells where it is.
+        FileHandle.standardOutput.write(Data((found + "\n").utf8))
     }
 }
