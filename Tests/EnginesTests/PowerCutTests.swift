@@ -52,6 +52,24 @@ struct PowerCutTests {
         }
     }
 
+    @Test("finds no name at risk that an acknowledged batch needs", arguments: KillTests.kinds)
+    func names(kind: EngineKind) throws {
+        let folder = try TemporaryFolder()
+        let store = KillTests.Store(kind: kind, writePath: .direct)
+        // Through the end of a file of Berkeley DB's log.
+        let life = try PowerCutTrial.Life(store, "synced", in: folder.path, number: 0, end: .batches(350))
+        var made: Set<String> = []
+        for event in life.journal.events {
+            try life.disk.apply(event)
+            if case .opened(_, let path, let flags) = event, flags & O_CREAT != 0 { made.insert(path) }
+            guard case .said(let line) = event else { continue }
+            let risky = life.disk.namesAtRisk
+            #expect(risky.isEmpty, "\(kind.rawValue), when it said \(line)")
+            if !risky.isEmpty { return }
+        }
+        #expect(kind != .bdb || made.contains("store/data/log.0000000002"), "\(made.sorted())")
+    }
+
     @Test("is made from a journal that tells all that is in the folder", arguments: KillTests.stores)
     func complete(store: KillTests.Store) throws {
         let folder = try TemporaryFolder()

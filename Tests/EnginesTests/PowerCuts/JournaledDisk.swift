@@ -129,6 +129,22 @@ final class JournaledDisk {
         return found
     }
 
+    /// Names that a power cut may take: of files and folders that are there, but for those that memory writes to.
+    var namesAtRisk: [String] {
+        func visit(_ folder: Folder, _ path: String) -> [String] {
+            var risky = folder.changes.joined().compactMap { change -> String? in
+                guard change.node != nil, let node = folder.names[change.name] else { return nil }
+                if case .file(let file) = node, file.isMapped { return nil }
+                return path + change.name
+            }
+            for (name, node) in folder.names {
+                if case .folder(let below) = node { risky += visit(below, path + name + "/") }
+            }
+            return risky.sorted()
+        }
+        return visit(root, "")
+    }
+
     private func write(
         _ folder: Folder, _ path: String,
         _ survivors: (Folder) -> [(name: String, node: Node, bytes: [UInt8])]
