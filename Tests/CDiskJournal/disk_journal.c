@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -66,6 +67,12 @@ static int flags_of(int descriptor) {
     return descriptor >= 0 && descriptor < (int)sizeof known ? known[descriptor] : 0;
 }
 
+/* What an engine without syncs leaves out; that its folder is synced is the adapter's doing. */
+static int is_unsynced(int descriptor, const char *path) {
+    struct stat status;
+    return is_below(path, unsynced) && fstat(descriptor, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
 static int is_watched(const char *path) { return journal >= 0 && path != NULL && is_below(path, folder); }
 
 static int finish(int error, long result) {
@@ -83,7 +90,7 @@ static int open_file(int place, const char *path, int flags, mode_t mode) {
         known[result] = 0;
         if (is_watched(path)) {
             known[result] = (unsigned char)(BELOW | ((flags & (O_DSYNC | O_SYNC)) ? WRITES_THROUGH : 0)
-                                            | (is_below(path, unsynced) ? UNSYNCED : 0));
+                                            | (is_unsynced((int)result, path) ? UNSYNCED : 0));
             record((struct disk_journal_entry){.kind = DISK_OPENED, .descriptor = (int)result, .offset = flags}, path,
                    NULL, 0);
         } else if (path[0] != '/' && (flags_of(place) & BELOW)) {

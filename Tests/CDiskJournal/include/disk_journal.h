@@ -10,7 +10,7 @@
  *
  *   ROTOR_DISK_JOURNAL   the journal's file, which must not be below the folder
  *   ROTOR_DISK_FOLDER    the folder, an absolute path
- *   ROTOR_DISK_UNSYNCED  optional: below this path syncs do nothing, and say that they did
+ *   ROTOR_DISK_UNSYNCED  optional: below this path syncs of files do nothing, and say that they did
  *
  * An entry is this head, in the machine's byte order, then the path, then the bytes. */
 struct disk_journal_entry {
