@@ -36,7 +36,7 @@ struct PowerCutTests {
     func unsynced(store: KillTests.Store) throws {
         for part in store.writePath == .logged ? ["log", "data"] : ["data"] {
             var trial = try PowerCutTrial(store, durability: "synced", seed: 33, unsynced: part)
-            try trial.run(cuts: 60, untilLost: true)
+            try trial.run(cuts: 200, untilLost: true)
             trial.print()
             #expect(trial.hasLost, "nothing was lost in \(trial.made) cuts without the syncs of \(part)")
         }

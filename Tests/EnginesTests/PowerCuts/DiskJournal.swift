@@ -38,6 +38,17 @@ struct DiskJournal {
         }
     }
 
+    /// Where syncs begin, by the file or folder; sorted by its path.
+    var syncs: [(path: String, places: [Int])] {
+        var open: [Int32: String] = [:]
+        var found: [String: [Int]] = [:]
+        for (place, event) in events.enumerated() {
+            if case .opened(let descriptor, let path, _) = event { open[descriptor] = path }
+            if case .syncBegun(let descriptor, _) = event { found[open[descriptor] ?? "", default: []].append(place) }
+        }
+        return found.sorted { $0.key < $1.key }.map { (path: $0.key, places: $0.value) }
+    }
+
     private static let headBytes = 32
 
     private static func entry(

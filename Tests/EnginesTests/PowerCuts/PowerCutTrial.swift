@@ -125,7 +125,8 @@ struct PowerCutTrial {
         _ life: Life, acknowledged before: Int, times: Int, _ untilLost: Bool
     ) throws -> Int {
         let events = life.journal.events
-        var places = (0..<times).map { _ in Self.place(in: events.count, &random) }
+        let syncs = life.journal.syncs
+        var places = (0..<times).map { _ in Self.place(in: events.count, syncs, &random) }
         places.sort()
         let inherited = Int.random(in: 0..<times, using: &random)
         var left = before
@@ -172,11 +173,17 @@ struct PowerCutTrial {
         try disk.cut(&fate, into: folder)
     }
 
-    /// Anywhere, but more often while the store opens and when it ends.
-    private static func place(in count: Int, _ random: inout SplitMix64) -> Int {
+    /// Anywhere, but more often while the store opens, when it ends, and around a sync of each file, also of one that is
+    /// seldom synced: then there is most to lose.
+    private static func place(
+        in count: Int, _ syncs: [(path: String, places: [Int])], _ random: inout SplitMix64
+    ) -> Int {
         switch Int.random(in: 0..<10, using: &random) {
-        case 0, 1: return Int.random(in: 0...min(count, 200), using: &random)
-        case 2: return Int.random(in: max(0, count - 100)...count, using: &random)
+        case 0: return Int.random(in: 0...min(count, 200), using: &random)
+        case 1: return Int.random(in: max(0, count - 100)...count, using: &random)
+        case 2, 3, 4:
+            let sync = syncs.randomElement(using: &random)?.places.randomElement(using: &random) ?? 0
+            return Int.random(in: max(0, sync - 10)...min(count, sync + 2), using: &random)
         default: return Int.random(in: 0...count, using: &random)
         }
     }
