@@ -173,8 +173,8 @@ struct PowerCutTrial {
         try disk.cut(&fate, into: folder)
     }
 
-    /// Anywhere, but more often while the store opens, when it ends, and around a sync of each file, also of one that is
-    /// seldom synced: then there is most to lose.
+    /// Anywhere, but more often while the store opens, when it ends, and around a sync of each file, also of one that
+    /// is seldom synced: then there is most to lose.
     private static func place(
         in count: Int, _ syncs: [(path: String, places: [Int])], _ random: inout SplitMix64
     ) -> Int {
