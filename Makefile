@@ -47,9 +47,10 @@ endif
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages, which build in a minute or two
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)
 
-torture: lint-format ## 100 kills of every engine on every write path, and 10,000 crashes of the log
-	ROTOR_CORE=1 ROTOR_KILLS=100 ROTOR_LOG_SEEDS=10000 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core \
-		$(IMPORTS_DECLARED) --no-parallel --filter KillTests --filter LogCrashTests
+torture: lint-format ## 100 kills and 1,000 power cuts of every engine on every write path, 10,000 crashes of the log
+	ROTOR_CORE=1 ROTOR_KILLS=100 ROTOR_CUTS=1000 ROTOR_LOG_SEEDS=10000 $(SWIFT) test $(TEST_FLAGS) \
+		--scratch-path .build-core $(IMPORTS_DECLARED) --no-parallel \
+		--filter KillTests --filter PowerCutTests --filter LogCrashTests
 
 lint: lint-format ## source format, warnings as errors, and the tidy tests
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) --filter TidyTests

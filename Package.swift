@@ -38,6 +38,7 @@ var targets: [Target] = [
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
     .target(name: "CSyncFaults", path: "Tests/CSyncFaults"),
+    .target(name: "CDiskJournal", path: "Tests/CDiskJournal"),
     .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", "CSyncFaults", nioCore]),
     .testTarget(name: "EngineBenchTests", dependencies: ["EngineBench", "Engines", nioCore, histogram]),
     .testTarget(name: "VersionsTests", dependencies: ["Versions", nioCore]),
@@ -133,4 +134,8 @@ for target in targets where target.type != .system {
     ]
 }
 
-let package = Package(name: "rotor", dependencies: dependencies, targets: targets)
+// A library of its own: the power-cut tests preload it into a child, and no program links it.
+let package = Package(
+    name: "rotor",
+    products: [.library(name: "disk-journal", type: .dynamic, targets: ["CDiskJournal"])],
+    dependencies: dependencies, targets: targets)

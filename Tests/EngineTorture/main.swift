@@ -12,13 +12,22 @@ import NIOCore
 // `stay` it waits for its end instead, with `close` it closes the store first. With `grow` the store only grows, beside
 // a cache that is too small for it, and what ends it is the store's own file: it gives the space back, commits once
 // more, prints `full` and waits for its end.
+//
+// `engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed BATCHES end` writes so many batches, closes the store
+// and ends. `engine-torture ENGINE WRITE-PATH FOLDER check ACKNOWLEDGED` opens the store, which must hold whole batches
+// up to ACKNOWLEDGED or above, prints the newest one's number, writes one more and closes the store.
 
 let arguments = CommandLine.arguments
 guard (5...7).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
-    let writePath = WritePath(rawValue: arguments[2]), ["synced", "unsynced", "mixed"].contains(arguments[4])
+    let writePath = WritePath(rawValue: arguments[2]), ["synced", "unsynced", "mixed", "check"].contains(arguments[4])
 else {
     report(
-        "usage: engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed [FILE-BYTES [stay|close|grow]]\n",
+        """
+        usage: engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed [FILE-BYTES [stay|close|grow]]
+               engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed BATCHES end
+               engine-torture ENGINE WRITE-PATH FOLDER check ACKNOWLEDGED
+
+        """,
         to: STDERR_FILENO)
     exit(64)
 }
@@ -32,26 +41,40 @@ do {
     if arguments.last == "grow" { options.cacheBytes = 4 << 20 }
     options.writePath = TortureBatch.writePathOptions
     let engine = try EngineFactory.open(kind, at: arguments[3], writePath: writePath, options: options)
+    if arguments[4] == "check", arguments.count == 6, let acknowledged = Int(arguments[5]) {
+        let newest = try TortureBatch.check(engine, acknowledged: acknowledged)
+        try engine.commit(TortureBatch.batch(newest + 1), durability: .synced)
+        _ = try TortureBatch.check(engine, acknowledged: newest + 1)
+        try engine.close()
+        report("\(newest)\n", to: STDOUT_FILENO)
+        exit(0)
+    }
+    if arguments.last == "end", let batches = Int(arguments[5]) {
+        if let refusal = try write(batches, to: engine) { throw refusal }
+        try engine.close()
+        exit(0)
+    }
     if arguments.count > 5, let bytes = rlim_t(arguments[5]) {
         limitFiles(to: bytes)
         if arguments.last == "grow" { try grow(engine) }
-        guard try writeUntilRefused(engine).code == .full else { exit(6) }
+        guard try write(.max, to: engine)?.code == .full else { exit(6) }
         _ = try TortureBatch.check(engine, acknowledged: 0)
         if arguments.last == "close" { try engine.close() }
         report("full\n", to: STDOUT_FILENO)
         while arguments.count == 7 { pause() }
         limitFiles(to: rlim_t.max)
     }
-    throw try writeUntilRefused(engine)
+    if let refusal = try write(.max, to: engine) { throw refusal }
 } catch {
     report("engine-torture: \(error)\n", to: STDERR_FILENO)
     exit(2)
 }
 
-/// Goes on from the newest batch there is, which must be whole. Gives back why a commit failed.
-func writeUntilRefused(_ engine: any LocalPersistenceEngine) throws -> EngineError {
-    var number = try TortureBatch.check(engine, acknowledged: 0)
-    while true {
+/// Goes on from the newest batch there is, which must be whole. Gives back why a commit failed, if one did.
+func write(_ batches: Int, to engine: any LocalPersistenceEngine) throws -> EngineError? {
+    let newest = try TortureBatch.check(engine, acknowledged: 0)
+    var number = newest
+    while number - newest < batches {
         number += 1
         do {
             try engine.commit(TortureBatch.batch(number), durability: durability(of: number))
@@ -61,6 +84,7 @@ func writeUntilRefused(_ engine: any LocalPersistenceEngine) throws -> EngineErr
         }
         report("\(number)\(durability(of: number) == .synced ? "!" : "")\n", to: STDOUT_FILENO)
     }
+    return nil
 }
 
 func grow(_ engine: any LocalPersistenceEngine) throws -> Never {

@@ -18,6 +18,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         self.path = path
         let operation = "open \(path)"
         try check(Self.ownSync, "db_env_set_func_fsync", operation)
+        try check(Self.ownOpen, "db_env_set_func_open", operation)
         var created: UnsafeMutablePointer<DB_ENV>?
         let code = db_env_create(&created, 0)
         guard code == 0, let created else {
@@ -47,6 +48,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
 
     /// Set before the first environment of the process.
     private static let ownSync = bdb_use_own_sync()
+    private static let ownOpen = bdb_use_own_open()
 
     func check(_ code: Int32, _ call: StaticString, _ operation: @autoclosure () -> String) throws(EngineError) {
         guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }
