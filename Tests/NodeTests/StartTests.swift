@@ -8,8 +8,11 @@ import Versions
 /// and none knows a later one.
 @Suite struct StartTests {
     /// A node of five that stopped in good order and starts again.
-    private func restarted(persistsAtOnce: Bool = true, members: Int = 5) throws -> (NodeHarness, StartRecord) {
-        let first = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 50)
+    private func restarted(
+        persistsAtOnce: Bool = true, members: Int = 5, change: (inout NodeRecord) -> Void = { _ in }
+    ) throws -> (NodeHarness, StartRecord) {
+        var first = NodeRecord(member: MemberID(rawValue: 1)).started(stoppedCleanly: false, random: 50)
+        change(&first)
         let second = first.started(stoppedCleanly: true, random: 51)
         #expect(first.isConfirmed && !second.isConfirmed)
         let harness = try NodeHarness(members: members, record: second, continuesIncarnation: true)
@@ -99,6 +102,27 @@ import Versions
                 }
             }
             #expect(confirmed == [continues, true])
+        }
+    }
+
+    @Test("a node that waits for its own confirmation confirms nobody before it has it, and not at all without it")
+    func waitingItself() throws {
+        for isConfirmed in [true, false] {
+            let (node, start) = try restarted { record in
+                record.remember(StartRecord(number: 4, session: 40, incarnation: 7), of: MemberID(rawValue: 2))
+            }
+            let peer = StartRecord(number: 5, session: 50, incarnation: 7)
+            func confirms(_ effects: NodeHarness.Effects) -> Bool {
+                effects.sent.contains { if case .startConfirmed(peer) = $0.message { true } else { false } }
+            }
+            #expect(!confirms(node.handle(.message(.startAnnounced(peer), from: node.members[1]))))
+            if isConfirmed {
+                let last = node.members[2...4].map { node.handle(.message(.startConfirmed(start), from: $0)) }
+                #expect(last.map(confirms) == [false, false, true])
+            } else {
+                #expect(!confirms(node.pass(milliseconds: 3000)))
+            }
+            #expect(node.isReady)
         }
     }
 

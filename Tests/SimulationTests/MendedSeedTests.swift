@@ -37,6 +37,12 @@ import Testing
         expectMended(seed, .crashedConfirms)
     }
 
+    /// Both nodes came back on copies that were made of them in good order, and each confirmed the other.
+    @Test("nodes that wait for their own confirmation do not confirm each other", arguments: [UInt64(25584), 21875])
+    func mutual(_ seed: UInt64) {
+        expectMended(seed, .waitingConfirms)
+    }
+
     /// An old copy was started, stopped in good order before any peer had heard of it, and started again: by then its
     /// number was above the one that peers knew.
     @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3279)])

@@ -17,7 +17,7 @@ import Testing
 
     /// Bugs that the node had, rare enough to have seeds of their own: ``MendedSeedTests``.
     static let mended: [PlantedBug] = [
-        .forgetfulConfirms, .otherLifeConfirmed, .crashedConfirms, .unconfirmedContinues,
+        .forgetfulConfirms, .otherLifeConfirmed, .crashedConfirms, .waitingConfirms, .unconfirmedContinues,
     ]
 
     @Test(

@@ -12,7 +12,8 @@ import Placement
 ///
 /// A peer confirms what follows a start that it knew, in the same incarnation: another life of the node, on an empty
 /// disk, counted its starts anew. One that has lost its own memory, or may have (a new disk, an old copy; a crash looks
-/// like one), could not object, so it only listens until it has heard the next start itself.
+/// like one), could not object, so it only listens until it has heard the next start itself. One that waits for its own
+/// confirmation says nothing yet: two old copies would confirm each other.
 struct StartRegistry {
     private enum State {
         case awaiting(confirmedBy: [MemberID])
@@ -94,10 +95,10 @@ struct StartRegistry {
             revision = keeper.change(&queue) { $0.remember(start, of: peer) }
         }
         guard mayConfirm else { return }
-        if revision <= keeper.persisted {
+        if revision <= keeper.persisted, isReady {
             queue.emit(.send(.startConfirmed(start), to: peer))
         } else {
-            // Of a member that says it again while the disk is slow, the last is confirmed.
+            // Of a member that says it again meanwhile, the last is confirmed.
             pendingConfirmations.removeAll { $0.member == peer }
             pendingConfirmations.append(PendingConfirmation(revision: revision, member: peer, start: start))
         }
@@ -115,6 +116,7 @@ struct StartRegistry {
             return
         }
         state = .ready
+        confirmPending(keeper, &queue)
         // Nothing waits for it: until it is durable, the next start is a new incarnation, which is always safe.
         _ = keeper.change(&queue) { $0.isConfirmed = true }
     }
@@ -134,6 +136,16 @@ struct StartRegistry {
 
     /// - Parameter linked: Peers that can be reached now: they are told of a renewed start.
     mutating func onPersisted(keeper: RecordKeeper, linked: [MemberID], into queue: inout EffectQueue) {
+        if isReady { confirmPending(keeper, &queue) }
+        if case .renewing(let revision) = state, revision <= keeper.persisted {
+            state = .ready
+            for peer in linked {
+                onLinkUp(peer, keeper: keeper, into: &queue)
+            }
+        }
+    }
+
+    private mutating func confirmPending(_ keeper: RecordKeeper, _ queue: inout EffectQueue) {
         var waiting: [PendingConfirmation] = []
         for confirmation in pendingConfirmations {
             if confirmation.revision <= keeper.persisted {
@@ -143,18 +155,13 @@ struct StartRegistry {
             }
         }
         pendingConfirmations = waiting
-        if case .renewing(let revision) = state, revision <= keeper.persisted {
-            state = .ready
-            for peer in linked {
-                onLinkUp(peer, keeper: keeper, into: &queue)
-            }
-        }
     }
 
     private mutating func renew(
         after known: StartRecord, keeper: inout RecordKeeper, into queue: inout EffectQueue
     ) {
         distrustsRecord = true
+        pendingConfirmations = []
         let revision = keeper.change(&queue) { record in
             record.isConfirmed = true
             record.start.number = max(known.number, record.start.number) + 1

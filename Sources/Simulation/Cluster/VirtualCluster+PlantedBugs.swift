@@ -144,7 +144,8 @@ extension VirtualCluster {
         case .forgetfulConfirms where known == nil: break
         case .otherLifeConfirmed:
             guard let known, known.number < start.number, known.incarnation != start.incarnation else { return }
-        case .crashedConfirms:
+        case .crashedConfirms, .waitingConfirms:
+            guard bug == .crashedConfirms || !process.machine.isReady else { return }
             guard let known, known.number < start.number, known.incarnation == start.incarnation else { return }
         default: return
         }

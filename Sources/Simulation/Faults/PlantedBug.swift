@@ -30,6 +30,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case otherLifeConfirmed
     /// A peer that comes back after a crash, or on an old copy taken while it ran, confirms by what it remembers.
     case crashedConfirms
+    /// A node that waits for its own confirmation confirms others.
+    case waitingConfirms
     /// A start that its peers have not confirmed is continued by the next one, if it was stopped in good order.
     case unconfirmedContinues
 
