@@ -95,6 +95,7 @@ import Versions
             let known = StartRecord(number: 4, session: 40, incarnation: 7)
             record.remember(known, of: MemberID(rawValue: 2))
             let node = try NodeHarness(record: record, continuesIncarnation: continues, links: 0)
+            if continues { confirm(node) }
             let confirmed = ([5, 6] as [UInt64]).map { number in
                 let start = StartRecord(number: number, session: number * 10, incarnation: 7)
                 return node.handle(.message(.startAnnounced(start), from: node.members[1])).sent.contains {
@@ -184,6 +185,13 @@ import Versions
         #expect(again.records.isEmpty && again.sent.count == 1, "a repeated announcement is confirmed without a write")
     }
 
+    /// All other members confirm the node's own start.
+    private func confirm(_ node: NodeHarness) {
+        for peer in node.members.dropFirst() {
+            node.handle(.message(.startConfirmed(node.record.start), from: peer))
+        }
+    }
+
     /// Whether the node answers an announcement of this start with its confirmation.
     private func confirms(_ node: NodeHarness, _ number: UInt64, by peer: Int = 1) -> Bool {
         let start = StartRecord(number: number, session: number, incarnation: 9)
@@ -210,6 +218,7 @@ import Versions
             return try NodeHarness(record: record, continuesIncarnation: true, links: 0)
         }
         let sound = try restarted()
+        confirm(sound)
         #expect(confirms(sound, 5))
         let old = try restarted()
         old.pass(milliseconds: 2000)
