@@ -22,7 +22,8 @@ var targets: [Target] = [
     .systemLibrary(name: "CBDB", providers: [.apt(["libdb5.3-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
-    .target(name: "Engines", dependencies: ["CSQLite", "CLMDB", "CBDB", "CXXHash", nioCore]),
+    .target(name: "CBDBFiles", dependencies: ["CBDB"]),
+    .target(name: "Engines", dependencies: ["CSQLite", "CLMDB", "CBDB", "CBDBFiles", "CXXHash", nioCore]),
     .target(name: "Versions", dependencies: [nioCore]),
     .target(name: "Placement", dependencies: [nioCore]),
     .target(name: "Node", dependencies: ["Versions", "Placement", nioCore]),

@@ -4,63 +4,12 @@
 #include <sys/types.h>
 #include <db.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 // The library's methods are function pointers in its handles, which Swift imports as optionals to be called with the
 // handle passed again. Each shim is one call; bdb_env_open is DB_ENV->open, bdb_open DB->open, bdb_txn_commit
 // DB_TXN->commit, bdb_cursor_get DBcursor->get.
-
-// A write that finds no space may be tried again, a sync that fails must not: the kernel tells of lost bytes once. The
-// library returns the same numbers (ENOSPC, EDQUOT, EIO) for both, and calls fdatasync again after EIO. So its syncs go
-// through here, once each, and a failed one has a number that nothing else has.
-#define ROTOR_BDB_SYNC_FAILED EREMOTEIO
-static inline int rotor_bdb_sync(int descriptor) {
-    int code;
-    do {
-        code = fdatasync(descriptor);
-    } while (code != 0 && errno == EINTR);
-    return code == 0 ? 0 : ROTOR_BDB_SYNC_FAILED;
-}
-// The library never syncs a folder, also not for the next file of its log. fsync(2): "Calling fsync() does not
-// necessarily ensure that the entry in the directory containing the file has also reached disk." Without its entry a
-// file of the log is lost with every commit in it.
-static inline int rotor_bdb_sync_folder(const char *path) {
-    char folder[PATH_MAX] = ".";
-    const char *slash = strrchr(path, '/');
-    if (slash != NULL) {
-        size_t length = slash == path ? 1 : (size_t)(slash - path);
-        if (length >= sizeof folder) return ENAMETOOLONG;
-        memcpy(folder, path, length);
-        folder[length] = '\0';
-    }
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return errno;
-    int code = fsync(descriptor) == 0 ? 0 : ROTOR_BDB_SYNC_FAILED;
-    close(descriptor);
-    return code;
-}
-static inline int rotor_bdb_open(const char *path, int flags, ...) {
-    va_list list;
-    va_start(list, flags);
-    int mode = va_arg(list, int);
-    va_end(list);
-    int descriptor = flags & O_EXCL ? -1 : open(path, flags & ~O_CREAT, mode);
-    if (descriptor >= 0 || !(flags & O_CREAT) || (!(flags & O_EXCL) && errno != ENOENT)) return descriptor;
-    descriptor = open(path, flags, mode);
-    if (descriptor < 0) return descriptor;
-    int code = rotor_bdb_sync_folder(path);
-    if (code == 0) return descriptor;
-    close(descriptor);
-    errno = code;
-    return -1;
-}
-// Both for the whole process, before the first environment.
-static inline int bdb_use_own_sync(void) { return db_env_set_func_fsync(rotor_bdb_sync); }
-static inline int bdb_use_own_open(void) { return db_env_set_func_open(rotor_bdb_open); }
 
 static inline int bdb_env_open(DB_ENV *env, const char *home, u_int32_t flags, int mode) {
     return env->open(env, home, flags, mode);

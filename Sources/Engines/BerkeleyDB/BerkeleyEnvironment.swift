@@ -1,4 +1,5 @@
 import CBDB
+import CBDBFiles
 import Glibc
 
 /// Owns a DB_ENV: the cache, log, locks and transactions of one folder. Closed by ``close()``, at the latest when it

@@ -1,4 +1,5 @@
 import CBDB
+import CBDBFiles
 import Glibc
 
 /// A call of the library that did not return 0: the code and the call's name in the manual.
