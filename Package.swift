@@ -96,8 +96,7 @@ if !coreOnly {
             name: "rotor",
             dependencies: [
                 "Server", "RotorClient", "RiakWire", "Simulation", "Storage", "Node", "EngineBench", "Engines",
-                "Versions",
-                "Placement", nioCore, nioConcurrency, logging,
+                "Versions", "Placement", nioCore, nioConcurrency, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 histogram,

@@ -99,7 +99,7 @@ extension StorageNode {
             if let failure = order.conditionFailure(of: get.merged) {
                 return fail(origin, .conditionFailed(failure), &queue)
             }
-            if case .delete = order.kind {
+            if order.isTombstone {
                 guard let merged = get.merged, !merged.isDeleted else {
                     answer(origin, .notFound(context: context.map { seal($0, get.key) }), &queue)
                     return

@@ -125,13 +125,10 @@ public struct BenchPage: Sendable {
     }
 
     private func distributionPlot(_ chosen: [BenchResult], _ title: String, _ identifier: String) -> SVGPlot {
-        let series = chosen.map { result in
-            let store = PlotStore(result.row)
-            return PlotSeries(
-                name: store.name, style: store.style,
-                points: result.latencies.distribution.map {
-                    PlotSeries.Point(x: 1 / $0.slowerShare, y: $0.microseconds, label: "")
-                })
+        let series = series(of: chosen) { result, _ in
+            result.latencies.distribution.map {
+                PlotSeries.Point(x: 1 / $0.slowerShare, y: $0.microseconds, label: "")
+            }
         }
         let highest = chosen.map { $0.latencies.distribution.last.map { 1 / $0.slowerShare } ?? 1 }.max() ?? 1
         let marks: [(Double, String)] = [
@@ -151,6 +148,16 @@ public struct BenchPage: Sendable {
             y: .decades(
                 "latency", over: series.flatMap { $0.points.map(\.y) }.filter { $0 > 0 }, text: \.asTime),
             series: series, showsPoints: false)
+    }
+
+    /// A line for each result.
+    private func series(
+        of chosen: [BenchResult], points: (BenchResult, PlotStore) -> [PlotSeries.Point]
+    ) -> [PlotSeries] {
+        chosen.map { result in
+            let store = PlotStore(result.row)
+            return PlotSeries(name: store.name, style: store.style, points: points(result, store))
+        }
     }
 
     /// The paper's figure 5: the 99.9th percentile of writes over time, with the object buffer and without it.
@@ -173,15 +180,12 @@ public struct BenchPage: Sendable {
     }
 
     private func overTimePlot(_ chosen: [BenchResult], _ title: String, _ identifier: String) -> SVGPlot {
-        let series = chosen.map { result in
-            let store = PlotStore(result.row)
-            return PlotSeries(
-                name: store.name, style: store.style,
-                points: result.latencies.timeline.map { moment in
-                    PlotSeries.Point(
-                        x: moment.seconds, y: moment.p999Microseconds,
-                        label: "\(store.name), \(moment.seconds.short) s: \(moment.p999Microseconds.asTime)")
-                })
+        let series = series(of: chosen) { result, store in
+            result.latencies.timeline.map { moment in
+                PlotSeries.Point(
+                    x: moment.seconds, y: moment.p999Microseconds,
+                    label: "\(store.name), \(moment.seconds.short) s: \(moment.p999Microseconds.asTime)")
+            }
         }
         let points = series.flatMap(\.points)
         return SVGPlot(

@@ -6,7 +6,6 @@ import Versions
 struct WriteOrder {
     let key: ObjectKey
     let content: Content
-    let isTombstone: Bool
     let kind: PutCoordination.Kind
     /// What it supersedes: what its client had seen, or for a delete without a context what the coordinator reads.
     var context: Context?
@@ -21,7 +20,6 @@ struct WriteOrder {
     init(_ put: PutRequest, _ context: Context?, _ condition: MintCondition?) {
         key = put.key
         content = put.content
-        isTombstone = false
         kind = .put(returnBody: put.returnBody)
         self.context = context
         self.condition = condition
@@ -32,12 +30,15 @@ struct WriteOrder {
     init(_ delete: DeleteRequest, _ context: Context?, _ condition: MintCondition?) {
         key = delete.key
         content = Content(metadata: ByteBuffer(), value: ByteBuffer())
-        isTombstone = true
         kind = .delete
         self.context = context
         self.condition = condition
         (r, pr, w, pw, dw) = (delete.r, delete.pr, delete.w, delete.pw, delete.dw)
         timeoutMilliseconds = delete.timeoutMilliseconds
+    }
+
+    var isTombstone: Bool {
+        if case .delete = kind { true } else { false }
     }
 
     /// It depends on what is there: R replicas are asked before anything is minted.

@@ -69,7 +69,7 @@ final class DataFolder: Sendable {
     func storePath(_ name: String) -> String { "\(path)/stores/\(name)" }
 
     /// Of the store of that name, whether there is one or not.
-    func suspectMark(_ store: String) -> SuspectMark { SuspectMark(path: "\(path)/node/suspect-\(store)") }
+    func suspectMark(_ store: String) -> SuspectMark { SuspectMark(of: store, in: path) }
 
     /// Whether a fault ended the last process.
     var crashMark: CrashMark { CrashMark(path: path + "/node/crashed") }

@@ -35,7 +35,7 @@ public final class StoppedNode {
                 }
                 stores.append(Store(name: name, engine: engine, path: "\(folder)/\(name)"))
                 // What ended by a failed sync is read from the disk, not from what the system remembers.
-                if FileCalls.exists("\(path)/node/suspect-\(name)") {
+                if FileCalls.exists(SuspectMark(of: name, in: path).path) {
                     try FileCalls.dropCache(of: "\(folder)/\(name)", operation: operation)
                 }
             }

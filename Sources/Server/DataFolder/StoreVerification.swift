@@ -19,7 +19,7 @@ public struct StoreVerification: Sendable {
     }
 
     /// What the child ends with where the store is damaged (`EX_DATAERR`).
-    public static let damagedStatus: Int32 = 65
+    private static let damagedStatus: Int32 = 65
 
     /// By `program store verify ENGINE PATH`, which ends with 0 or 1 where the store can be read.
     public init(program: String) {

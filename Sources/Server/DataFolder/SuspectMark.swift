@@ -7,6 +7,11 @@ struct SuspectMark {
 
     private static let limit = 4096
 
+    /// - Parameter dataPath: The data folder's.
+    init(of store: String, in dataPath: String) {
+        path = "\(dataPath)/node/suspect-\(store)"
+    }
+
     /// Durable when it returns. The first reason stays.
     func write(_ reason: String) throws(DataFolderError) {
         let operation = "write \(path)"

@@ -87,7 +87,6 @@ struct HTTPExchange: Sendable {
         put.timeoutMilliseconds = options.timeoutMilliseconds
         return put
     }
-
 }
 
 extension GetRequest {
