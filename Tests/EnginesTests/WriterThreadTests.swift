@@ -1,7 +1,8 @@
-import Engines
 import Foundation
 import NIOCore
 import Testing
+
+@testable import Engines
 
 @Suite("The writer's thread")
 struct WriterThreadTests {
@@ -39,6 +40,31 @@ struct WriterThreadTests {
         gate.open()
         thread.stop()
         #expect(groups.all == [[0], Array(1...8), [9, 10, 11], [12], [13], [14]])
+    }
+
+    @Test("who was just answered is waited for, for an eighth of the time that it took and two milliseconds at most")
+    func patience() {
+        #expect(Gathering.patience(after: 4_000_000) == 500_000)
+        #expect(Gathering.patience(after: 5_000_000_000) == 2_000_000)
+        #expect(Gathering.patience(after: 700_000) == nil, "they come again too late for that")
+    }
+
+    @Test("a thread that gathers processes what comes, though others do not come again, and stops")
+    func gathering() throws {
+        let seen = Log<Int>()
+        let thread = WriterThread<Int>(name: "writer", capacity: 100, maximumGroup: 64, gathers: true) { jobs in
+            // A commit takes its time.
+            let end = Monitor.now() + 5_000_000
+            while Monitor.now() < end { sched_yield() }
+            seen.append(jobs)
+        }
+        for job in 0..<8 { try thread.submit(job) }
+        for job in 8..<12 {
+            while seen.all.count < job { sched_yield() }
+            try thread.submit(job)
+        }
+        thread.stop()
+        #expect(seen.all == Array(0..<12))
     }
 
     @Test("a full queue refuses with the numbers, by jobs or by bytes, and takes again what has gone")

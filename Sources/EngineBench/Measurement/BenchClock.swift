@@ -1,3 +1,4 @@
+import Engines
 import Glibc
 
 /// Where a load takes its time from. Nanoseconds since a moment that does not matter.
@@ -9,11 +10,7 @@ protocol BenchClock: Sendable {
 
 /// The clock that the C loops read.
 struct SystemClock: BenchClock {
-    func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
+    func now() -> UInt64 { Monitor.now() }
 
     func wait(until moment: UInt64) {
         var time = timespec(tv_sec: Int(moment / 1_000_000_000), tv_nsec: Int(moment % 1_000_000_000))

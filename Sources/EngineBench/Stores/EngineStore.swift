@@ -36,7 +36,7 @@ final class EngineStore: BenchStore, @unchecked Sendable {
         // A buffered put is answered from the buffer (Dynamo §6.1).
         let group = Group(engine: engine, durability: writePath == .buffered ? .unsynced : .synced)
         let writer = WriterThread<PutJob>(
-            name: "bench-writer", capacity: Self.capacity, maximumGroup: Self.maximumGroup
+            name: "bench-writer", capacity: Self.capacity, maximumGroup: Self.maximumGroup, gathers: true
         ) { group.commit($0) }
         running = Running(engine: engine, writer: writer)
     }

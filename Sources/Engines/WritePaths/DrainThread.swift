@@ -1,5 +1,3 @@
-import Glibc
-
 /// Empties an ``ObjectBuffer``: when half of it is full, when somebody waits for that, and after a time at the latest.
 final class DrainThread {
     private let buffer: ObjectBuffer
@@ -61,13 +59,12 @@ private struct IdleClock {
     }
 
     mutating func hasPassed(since attempt: UInt64) -> Bool {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        let second = Int(Monitor.now() / 1_000_000_000)
         guard let began, began.attempt == attempt else {
-            began = (attempt, now.tv_sec)
+            began = (attempt, second)
             return false
         }
-        guard now.tv_sec - began.second >= seconds else { return false }
+        guard second - began.second >= seconds else { return false }
         stop()
         return true
     }

@@ -13,7 +13,11 @@ package final class Monitor: @unchecked Sendable {
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         check(pthread_mutex_init(mutex, nil), "pthread_mutex_init")
-        check(pthread_cond_init(condition, nil), "pthread_cond_init")
+        var attributes = pthread_condattr_t()
+        check(pthread_condattr_init(&attributes), "pthread_condattr_init")
+        check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC), "pthread_condattr_setclock")
+        check(pthread_cond_init(condition, &attributes), "pthread_cond_init")
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -32,20 +36,31 @@ package final class Monitor: @unchecked Sendable {
     }
 
     /// Call with the lock held, in a loop that tests what is waited for: it may wake without reason.
-    func wait() {
+    package func wait() {
         check(pthread_cond_wait(condition, mutex), "pthread_cond_wait")
     }
 
-    /// As ``wait()``, for no longer than about `seconds` (of the system's clock, which may be set meanwhile).
-    func wait(atMostSeconds seconds: Int) {
-        var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
-        deadline.tv_sec += seconds
-        let code = pthread_cond_timedwait(condition, mutex, &deadline)
+    /// As ``wait()``, until `moment` of ``now()`` at the latest: false when that has come.
+    @discardableResult
+    package func wait(until moment: UInt64) -> Bool {
+        var time = timespec(tv_sec: Int(moment / 1_000_000_000), tv_nsec: Int(moment % 1_000_000_000))
+        let code = pthread_cond_timedwait(condition, mutex, &time)
         if code != ETIMEDOUT { check(code, "pthread_cond_timedwait") }
+        return code != ETIMEDOUT
     }
 
-    func wakeOne() {
+    func wait(atMostSeconds seconds: Int) {
+        wait(until: Self.now() + UInt64(seconds) * 1_000_000_000)
+    }
+
+    /// Nanoseconds of the clock by which ``wait(until:)`` waits.
+    package static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    package func wakeOne() {
         check(pthread_cond_signal(condition), "pthread_cond_signal")
     }
 

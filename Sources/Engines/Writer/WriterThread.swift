@@ -30,12 +30,13 @@ public final class WriterThread<Job: Sendable>: Sendable {
     ///   it waits alone.
     /// - `maximumGroup`, `maximumGroupBytes`: how many, and of how many bytes, `process` gets at most at once; a job
     ///   beyond the bytes comes alone.
+    /// - `gathers`: whether those who were just answered are given a moment to come again, see ``WriterQueue``.
     /// - `process` is called on the thread with one job or more, in order; what it leaves in the array is dropped.
     public init(
         name: String, capacity: Int, maximumBytes: Int = 256 << 20, maximumGroup: Int,
-        maximumGroupBytes: Int = 32 << 20, process: @escaping @Sendable (inout [Job]) -> Void
+        maximumGroupBytes: Int = 8 << 20, gathers: Bool = false, process: @escaping @Sendable (inout [Job]) -> Void
     ) {
-        let queue = WriterQueue<Job>(name: name, capacity: capacity, maximumBytes: maximumBytes)
+        let queue = WriterQueue<Job>(name: name, capacity: capacity, maximumBytes: maximumBytes, gathers: gathers)
         let largest = GroupBounds(jobs: maximumGroup, bytes: maximumGroupBytes)
         self.queue = queue
         // The thread holds the queue, not this object, so that it does not keep its owner.
@@ -78,27 +79,44 @@ struct GroupBounds {
     var bytes: Int
 }
 
+/// How long a queue waits for those who were just answered.
+enum Gathering {
+    /// Nanoseconds: an eighth of what the last group took, since waiting longer would not be made up for. Nil where
+    /// that is less than being answered and coming again takes: then the halves overlap, and nobody gains by waiting.
+    static func patience(after last: UInt64) -> UInt64? {
+        let patience = min(last / 8, 2_000_000)
+        return patience < 100_000 ? nil : patience
+    }
+}
+
 /// The bounded queue of a ``WriterThread``.
+///
+/// Where it gathers, the next group waits for as many jobs as were processed last or have come meanwhile, for a small
+/// part of the time that the last took. Otherwise clients that wait for their answers fall into two halves, each of
+/// which waits for the other's commit: twice the commits, and twice the time, for the same puts.
 final class WriterQueue<Job: Sendable>: @unchecked Sendable {
     // Unchecked: every mutable field is used under `monitor`.
     let name: String
     private let capacity: Int
     private let maximumBytes: Int
+    private let gathers: Bool
 
     private let monitor = Monitor()
     private var jobs: [(job: Job, bytes: Int)] = []
     /// What waits: in `jobs`, or taken from it for a later group.
     private var count = 0
     private var bytes = 0
-    private var isIdle = false
+    /// How many jobs must wait for the thread to be woken, where it waits.
+    private var wakesAt: Int?
     private var isRefusing = false
     private var hasEnded = false
 
-    init(name: String, capacity: Int, maximumBytes: Int) {
+    init(name: String, capacity: Int, maximumBytes: Int, gathers: Bool) {
         precondition(capacity > 0 && maximumBytes > 0, "\(name): room for \(capacity) jobs, \(maximumBytes) bytes")
         self.name = name
         self.capacity = capacity
         self.maximumBytes = maximumBytes
+        self.gathers = gathers
     }
 
     var waiting: Int { monitor.withLock { count } }
@@ -114,8 +132,8 @@ final class WriterQueue<Job: Sendable>: @unchecked Sendable {
         jobs.append((job, size))
         count += 1
         bytes += size
-        if isIdle {
-            isIdle = false
+        if let wakesAt, jobs.count >= wakesAt {
+            self.wakesAt = nil
             monitor.wakeAll()
         }
     }
@@ -149,7 +167,9 @@ final class WriterQueue<Job: Sendable>: @unchecked Sendable {
         precondition(largest.jobs > 0 && largest.bytes > 0, "\(name): groups of \(largest)")
         var taken: [(job: Job, bytes: Int)] = []
         var group: [Job] = []
-        while take(&taken) {
+        var last: (jobs: Int, nanoseconds: UInt64)?
+        while take(&taken, after: last, atMost: largest.jobs) {
+            let begin = gathers ? Monitor.now() : 0
             var next = 0
             while next < taken.count {
                 var size = 0
@@ -167,21 +187,36 @@ final class WriterQueue<Job: Sendable>: @unchecked Sendable {
                 process(&group)
                 group.removeAll(keepingCapacity: true)
             }
+            if gathers { last = (taken.count, Monitor.now() - begin) }
             taken.removeAll(keepingCapacity: true)
         }
     }
 
     /// Swaps the waiting jobs into the empty `taken`. False at the end.
-    private func take(_ taken: inout [(job: Job, bytes: Int)]) -> Bool {
+    private func take(
+        _ taken: inout [(job: Job, bytes: Int)], after last: (jobs: Int, nanoseconds: UInt64)?, atMost most: Int
+    ) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
+        if let last { gather(after: last, atMost: most) }
         while jobs.isEmpty {
             if isRefusing { return false }
-            isIdle = true
+            wakesAt = 1
             monitor.wait()
         }
-        isIdle = false
+        wakesAt = nil
         swap(&jobs, &taken)
         return true
+    }
+
+    /// Under `monitor`.
+    private func gather(after last: (jobs: Int, nanoseconds: UInt64), atMost most: Int) {
+        guard let patience = Gathering.patience(after: last.nanoseconds) else { return }
+        let expected = min(last.jobs + jobs.count, most)
+        let deadline = Monitor.now() + patience
+        while jobs.count < expected, !isRefusing {
+            wakesAt = expected
+            guard monitor.wait(until: deadline) else { return }
+        }
     }
 }

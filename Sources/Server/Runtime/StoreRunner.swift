@@ -72,7 +72,8 @@ final class StoreRunner: Sendable {
         let ending = EndOfStore(onEnd)
         self.ending = ending
         writer = WriterThread(
-            name: "rotor-w-\(name)", capacity: limits.writes, maximumBytes: limits.bytes, maximumGroup: limits.group
+            name: "rotor-w-\(name)", capacity: limits.writes, maximumBytes: limits.bytes, maximumGroup: limits.group,
+            gathers: true
         ) { requests in
             var completions: [StorageCompletion] = []
             completions.reserveCapacity(requests.count)
