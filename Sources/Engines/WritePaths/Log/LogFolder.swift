@@ -3,13 +3,12 @@ package import NIOCore
 
 /// A log's files in a folder of the system.
 package final class LogFolder: SegmentFiles, @unchecked Sendable {
-    // Unchecked: `descriptors` is used under `monitor`.
+    // Unchecked: `descriptors` is used under `monitor`, `writer` by the one thread that writes.
 
     private let path: String
     private let monitor = Monitor()
     private var descriptors: [String: Int32] = [:]
-
-    private static let zeros = ByteBuffer(repeating: 0, count: 1 << 20)
+    private var writer = BlockWriter()
 
     package init(path: String) {
         self.path = path
@@ -42,7 +41,8 @@ package final class LogFolder: SegmentFiles, @unchecked Sendable {
 
     package func allocate(_ name: String, bytes: Int) throws(EngineError) {
         let operation = "allocate \(bytes) bytes for the log"
-        let file = open(place(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let bytes = BlockWriter.wholeBlocks(bytes)
+        let file = BlockWriter.open(place(name), flags: O_CREAT | O_TRUNC)
         guard file >= 0 else { throw FileCalls.failure(operation, "open", place(name)) }
         do throws(EngineError) {
             // All the space or none, before anything is written.
@@ -53,12 +53,7 @@ package final class LogFolder: SegmentFiles, @unchecked Sendable {
             }
             // fallocate(2) leaves extents that are marked as not yet written: the first write into each would change
             // metadata, which fdatasync has to write, too.
-            var offset = 0
-            while offset < bytes {
-                let part = Self.zeros.getSlice(at: 0, length: min(bytes - offset, 1 << 20)) ?? Self.zeros
-                try Self.write(part, to: file, at: offset, place(name), operation)
-                offset += part.readableBytes
-            }
+            guard BlockWriter.writeZeros(bytes, to: file) else { throw Self.failure(operation, "pwrite", place(name)) }
             guard fsync(file) == 0 else { throw syncFailure("fsync", name) }
         } catch {
             Glibc.close(file)
@@ -70,7 +65,10 @@ package final class LogFolder: SegmentFiles, @unchecked Sendable {
 
     package func read(_ name: String, bytes length: Int) throws(EngineError) -> ByteBuffer {
         let operation = "read the log"
-        let file = try descriptor(name, operation)
+        // Through the cache, since any length may be wanted.
+        let file = open(place(name), O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw FileCalls.failure(operation, "open", place(name)) }
+        defer { Glibc.close(file) }
         var buffer = ByteBuffer()
         buffer.reserveCapacity(length)
         var failed = false
@@ -90,7 +88,10 @@ package final class LogFolder: SegmentFiles, @unchecked Sendable {
     }
 
     package func write(_ bytes: ByteBuffer, to name: String, at offset: Int) throws(EngineError) {
-        try Self.write(bytes, to: descriptor(name, "write the log"), at: offset, place(name), "write the log")
+        let file = try descriptor(name, "write the log")
+        guard bytes.withUnsafeReadableBytes({ writer.write($0, to: file, named: name, at: offset) }) else {
+            throw Self.failure("write the log", "pwrite", place(name))
+        }
     }
 
     /// fdatasync(2) "does not flush modified metadata unless that metadata is needed": the file has its size and
@@ -126,24 +127,10 @@ package final class LogFolder: SegmentFiles, @unchecked Sendable {
 
     private func descriptor(_ name: String, _ operation: String) throws(EngineError) -> Int32 {
         if let known = monitor.withLock({ descriptors[name] }) { return known }
-        let file = open(place(name), O_RDWR | O_CLOEXEC)
+        let file = BlockWriter.open(place(name), flags: 0)
         guard file >= 0 else { throw FileCalls.failure(operation, "open", place(name)) }
         monitor.withLock { descriptors[name] = file }
         return file
-    }
-
-    private static func write(
-        _ bytes: ByteBuffer, to file: Int32, at offset: Int, _ path: String, _ operation: String
-    ) throws(EngineError) {
-        try bytes.withBytes { bytes throws(EngineError) in
-            var written = 0
-            while written < bytes.count, let base = bytes.baseAddress {
-                let count = pwrite(file, base + written, bytes.count - written, off_t(offset + written))
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { throw failure(operation, "pwrite", path) }
-                written += count
-            }
-        }
     }
 
     /// A limit for files is a full disk, too.

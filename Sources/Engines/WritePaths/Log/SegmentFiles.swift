@@ -18,6 +18,7 @@ package protocol SegmentFiles: AnyObject, Sendable {
     func allocate(_ name: String, bytes: Int) throws(EngineError)
     /// At most so many bytes from its beginning.
     func read(_ name: String, bytes: Int) throws(EngineError) -> ByteBuffer
+    /// What stood behind these bytes in the file is of no use any more.
     func write(_ bytes: ByteBuffer, to name: String, at offset: Int) throws(EngineError)
     func sync(_ name: String) throws(EngineError)
     func rename(_ old: String, to new: String) throws(EngineError)

@@ -33,6 +33,8 @@ final class WriteAheadLog: @unchecked Sendable {
     private var spares: [LogSegment] = []
     /// The next one: its name is durable.
     private var prepared: LogSegment?
+    /// Bytes of the one that a thread is making; 0 for none.
+    private var making = 0
     private var currentBytes: Int
     private var highestGeneration: UInt64
     private var written = 0
@@ -46,8 +48,8 @@ final class WriteAheadLog: @unchecked Sendable {
     ) throws(EngineError) {
         self.files = files
         self.identity = identity
-        segmentBytes = options.segmentBytes
-        maximumBytes = options.segments * options.segmentBytes
+        segmentBytes = BlockWriter.wholeBlocks(options.segmentBytes)
+        maximumBytes = options.segments * segmentBytes
         self.lastNumber = lastNumber
         syncedNumber = lastNumber
         highestGeneration = found.last?.generation ?? 0
@@ -80,13 +82,13 @@ final class WriteAheadLog: @unchecked Sendable {
 
     /// Bytes on disk. Under `monitor`.
     private var total: Int {
-        (older + spares).reduce(currentBytes + (prepared?.bytes ?? 0)) { $0 + $1.bytes }
+        (older + spares).reduce(currentBytes + (prepared?.bytes ?? 0) + making) { $0 + $1.bytes }
     }
 
     /// Whether a record of so many bytes (``LogRecord/length(of:)``) can be taken within the bound.
     func hasRoom(for length: Int) -> Bool {
         if offset + LogRecord.aligned(length) <= current.bytes { return true }
-        let needed = max(segmentBytes, LogRecord.headerLength + LogRecord.aligned(length))
+        let needed = segmentLength(for: length)
         return monitor.withLock {
             if needed == segmentBytes, prepared != nil || !spares.isEmpty { return true }
             return total - spares.reduce(0) { $0 + $1.bytes } + needed <= maximumBytes
@@ -100,7 +102,7 @@ final class WriteAheadLog: @unchecked Sendable {
             throw EngineError(.tooLarge, operation: "commit", detail: "a batch of \(length) bytes; at most 4 GiB")
         }
         let aligned = LogRecord.aligned(length)
-        if offset + aligned > current.bytes { try begin(max(segmentBytes, LogRecord.headerLength + aligned)) }
+        if offset + aligned > current.bytes { try begin(segmentLength(for: length)) }
         scratch.clear()
         scratch.reserveCapacity(aligned)
         LogRecord.write(batch, number: number, synced: syncedNumber, seed: seed(current), into: &scratch)
@@ -126,11 +128,13 @@ final class WriteAheadLog: @unchecked Sendable {
     /// Makes the next segment ready, so that the writer need not wait for that. Nothing to do where one is, or where
     /// the log is at its bound.
     func prepareNext() throws(EngineError) {
-        try monitor.withLock { () throws(EngineError) in
-            guard prepared == nil else { return }
-            guard !spares.isEmpty || total + segmentBytes <= maximumBytes else { return }
-            prepared = try makeSegment(segmentBytes)
+        let isWanted = monitor.withLock {
+            guard prepared == nil, making == 0 else { return false }
+            guard !spares.isEmpty || total + segmentBytes <= maximumBytes else { return false }
+            making = segmentBytes
+            return true
         }
+        if isWanted { _ = try make(segmentBytes) }
     }
 
     /// Gives back the segments whose commits the engine has, durably: the oldest first, so that those that are left
@@ -163,18 +167,17 @@ final class WriteAheadLog: @unchecked Sendable {
     /// Goes over to a new segment. All of the one before is synced first, so that only the newest can be torn.
     private func begin(_ bytes: Int) throws(EngineError) {
         if offset > 0 { try sync() }
-        let segment = try monitor.withLock { () throws(EngineError) in
-            if let ready = prepared {
-                if ready.bytes >= bytes { return ready }
-                // Generations are used in their order: this one will get another.
-                spares.append(ready)
-                prepared = nil
-            }
-            let made = try makeSegment(bytes)
-            // If it cannot be begun it is the next one still.
-            prepared = made
-            return made
+        let ready = monitor.withLock { () -> LogSegment? in
+            while making > 0 { monitor.wait() }
+            if let prepared, prepared.bytes >= bytes { return prepared }
+            // Generations are used in their order: this one will get another.
+            if let prepared { spares.append(prepared) }
+            prepared = nil
+            making = bytes
+            return nil
         }
+        // If it cannot be begun it is the next one still.
+        let segment = if let ready { ready } else { try make(bytes) }
         var head = ByteBuffer()
         LogRecord.write(WriteBatch(), number: lastNumber, synced: lastNumber, seed: seed(segment), into: &head)
         try files.write(head, to: segment.name, at: 0)
@@ -189,22 +192,47 @@ final class WriteAheadLog: @unchecked Sendable {
         offset = head.readableBytes
     }
 
-    /// A spare one under a new name, or a new one.
-    private func makeSegment(_ bytes: Int) throws(EngineError) -> LogSegment {
-        let segment = LogSegment(generation: highestGeneration + 1, bytes: bytes)
-        if bytes == segmentBytes, let spare = spares.first {
-            try files.rename(spare.name, to: segment.name)
-            spares.removeFirst()
-        } else {
-            while let spare = spares.first, total + bytes > maximumBytes {
-                try files.remove(spare.name)
-                spares.removeFirst()
+    /// Makes the next one, whose bytes `making` has: of a spare one, under a new name, or a new one. Not under
+    /// `monitor`: the disk takes its time.
+    private func make(_ bytes: Int) throws(EngineError) -> LogSegment {
+        var spare: LogSegment?
+        var surplus: [LogSegment] = []
+        let segment = monitor.withLock {
+            if bytes == segmentBytes, !spares.isEmpty {
+                spare = spares.removeFirst()
+            } else {
+                while !spares.isEmpty, total > maximumBytes { surplus.append(spares.removeFirst()) }
             }
-            try files.allocate(segment.name, bytes: bytes)
+            return LogSegment(generation: highestGeneration + 1, bytes: bytes)
         }
-        highestGeneration = segment.generation
-        try files.syncNames()
+        do throws(EngineError) {
+            if let spare {
+                try files.rename(spare.name, to: segment.name)
+            } else {
+                for segment in surplus { try files.remove(segment.name) }
+                try files.allocate(segment.name, bytes: bytes)
+            }
+            try files.syncNames()
+        } catch {
+            monitor.withLock {
+                if let spare { spares.insert(spare, at: 0) }
+                making = 0
+                monitor.wakeAll()
+            }
+            throw error
+        }
+        monitor.withLock {
+            highestGeneration = segment.generation
+            prepared = segment
+            making = 0
+            monitor.wakeAll()
+        }
         return segment
+    }
+
+    /// Of one that takes a record of so many bytes.
+    private func segmentLength(for length: Int) -> Int {
+        max(segmentBytes, BlockWriter.wholeBlocks(LogRecord.headerLength + LogRecord.aligned(length)))
     }
 
     private func seed(_ segment: LogSegment) -> LogSeed {
