@@ -14,6 +14,7 @@ enum TortureBatch {
     static let writePathOptions = {
         var options = WritePathOptions()
         options.bufferBytes = 512 << 10
+        options.transactionBytes = 64 << 10
         options.segmentBytes = 128 << 10
         options.logBytes = 1 << 20
         return options

@@ -78,6 +78,43 @@ struct BufferTests {
         #expect(figures.drainedGenerations == 1 && figures.drainedObjects == 4 && figures.bufferedObjects == 1)
     }
 
+    @Test("behind a log it reaches the engine bit by bit, and nobody sees at which")
+    func manyTransactions() throws {
+        let folder = try TemporaryFolder()
+        for seed in UInt64(0)..<20 {
+            var random = SplitMix64(seed: seed)
+            let engine = TroubledEngine()
+            var options = WritePathOptions()
+            options.transactionBytes = 40
+            let store = try BufferedEngine(
+                over: engine, log: LogFolder(path: "\(folder.path)/\(seed)"), options: options, stepsInline: true,
+                identity: 7)
+            var model: [Bytes: Bytes] = [:]
+            var fewest = Int.max
+            for step in 0..<12 {
+                for _ in 0..<10 { try write(3, to: store, &model, &random) }
+                store.freeze()
+                for _ in 0..<5 { try write(3, to: store, &model, &random) }
+                let (expected, from, before) = (model, someKey(&random), store.bufferedFigures.objects)
+                engine.onCommit = {
+                    do {
+                        for (key, value) in expected { #expect(try store.value(key) == value, "seed \(seed), \(step)") }
+                        try store.expectEqual(expected, "seed \(seed), step \(step)", from: from, to: nil)
+                    } catch {
+                        Issue.record(error)
+                    }
+                    fewest = min(fewest, store.bufferedFigures.objects - before)
+                }
+                store.drainStep()
+                engine.onCommit = {}
+                #expect(try store.statistics().entries == model.count, "seed \(seed), step \(step)")
+            }
+            #expect(fewest < 0, "seed \(seed): no room was made before the end")
+            try store.close()
+            #expect(try engine.inner.entries().count == model.count + 1, "seed \(seed): all, and what is applied")
+        }
+    }
+
     @Test("a synced commit is in the engine when it returns, and so is all that was committed before it")
     func syncedCommits() throws {
         let engine = TroubledEngine()
@@ -193,7 +230,7 @@ struct BufferTests {
         engine.isHeld = false
         try writer.join()
         #expect(most == 100)
-        #expect(engine.committed.count >= 10, "\(engine.committed.count) transactions for 20 halves of the buffer")
+        #expect(engine.committed.count >= 10, "\(engine.committed.count) transactions for ten full buffers")
         try store.close()
         #expect(try engine.inner.statistics().entries == 1_000)
     }

@@ -38,6 +38,7 @@ struct EngineConformanceTests {
         // A small buffer and log, so that what a check writes is in both, in either, and in the engine.
         options.writePath.bufferObjects = 1_000
         options.writePath.bufferBytes = 2 << 20
+        options.writePath.transactionBytes = 64 << 10
         options.writePath.segmentBytes = 1 << 20
         options.writePath.logBytes = 8 << 20
         let fixture = EngineFixture(

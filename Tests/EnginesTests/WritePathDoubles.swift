@@ -4,12 +4,14 @@ import NIOCore
 
 /// An engine in memory that can be full, and whose commits can be held up.
 final class TroubledEngine: LocalPersistenceEngine, @unchecked Sendable {
-    // Unchecked: the mutable fields are used under `monitor`.
+    // Unchecked: `onCommit` is set while nobody commits, the other mutable fields are used under `monitor`.
     let inner = MemoryEngine(keepsLastSync: true)
     private let monitor = Monitor()
     private var full = false
     private var held = false
     private var batches: [WriteBatch] = []
+    /// Called before and after each commit, on its thread.
+    var onCommit: () -> Void = {}
 
     var kind: EngineKind { .memory }
 
@@ -50,7 +52,9 @@ final class TroubledEngine: LocalPersistenceEngine, @unchecked Sendable {
             return full && !batch.onlyDeletes
         }
         if isRefused { throw EngineError(.full, operation: "commit", detail: "no space left; free some") }
+        onCommit()
         try inner.commit(batch, durability: durability)
+        onCommit()
         monitor.withLock { batches.append(batch) }
     }
 

@@ -128,6 +128,7 @@ struct LogCrashRun {
         var options = WritePathOptions()
         options.bufferObjects = 30
         options.bufferBytes = 16 << 10
+        options.transactionBytes = 2 << 10
         options.segmentBytes = 4 << 10
         options.logBytes = 24 << 10
         return options

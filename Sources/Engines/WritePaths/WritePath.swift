@@ -17,9 +17,12 @@ public struct WritePathOptions: Sendable, Equatable {
     /// Objects in the buffer, those that are on their way to the engine included. A commit that finds it full waits.
     public var bufferObjects = 1 << 18
     /// Bytes of the buffer: keys, values and ``objectOverhead`` for each. A batch beyond it is taken where the buffer
-    /// is empty. Nil for 128 MiB, or 16 for Berkeley DB: its readers wait for the pages that a generation changes, and
-    /// its largest transactions cost more than their parts.
+    /// is empty. Nil for 128 MiB; for Berkeley DB, which has a page cache beside it, 64, and without a log 16: there a
+    /// generation is one transaction, and its readers wait for the pages that it changes.
     public var bufferBytes: Int?
+    /// Behind a log a generation reaches the engine in transactions of about so many bytes; without one it is a single
+    /// transaction. Nil for what suits the engine.
+    public var transactionBytes: Int?
     /// What is in the buffer goes to the engine after so many seconds, however little it is.
     public var drainSeconds = 5
     /// Of a file of the log; it takes so much from the beginning. The default holds the largest value with its key, is
@@ -35,8 +38,17 @@ public struct WritePathOptions: Sendable, Equatable {
 
     public init() {}
 
-    func bufferBytes(for kind: EngineKind) -> Int {
-        bufferBytes ?? (kind == .bdb ? 16 << 20 : 128 << 20)
+    func bufferBytes(for kind: EngineKind, isLogged: Bool) -> Int {
+        if let bufferBytes { return bufferBytes }
+        guard kind == .bdb else { return 128 << 20 }
+        return isLogged ? 64 << 20 : 16 << 20
+    }
+
+    /// LMDB keeps the pages that a transaction changes in a sorted list, into which each goes at its place, and cannot
+    /// use those that it gives up before the next; SQLite holds back what spills from its cache; Berkeley DB's readers
+    /// wait for the pages that a transaction changes.
+    func transactionBytes(for kind: EngineKind) -> Int {
+        transactionBytes ?? (kind == .bdb ? 4 << 20 : 16 << 20)
     }
 
     var segments: Int { max(logBytes / segmentBytes, 4) }

@@ -1,8 +1,9 @@
 import NIOCore
 
-/// Batches that reach the engine together, in one transaction: ranges to delete, then what stands under single keys.
+/// Batches that reach the engine together: ranges to delete, then what stands under single keys.
 ///
-/// Changed under the buffer's lock until it is frozen, constant from then on but for `startingScans`.
+/// Changed under the buffer's lock: by batches until it is frozen, then by the one thread that brings it to the engine,
+/// which itself reads it without.
 final class BufferGeneration: @unchecked Sendable {
     // Unchecked: see above.
 
@@ -18,7 +19,8 @@ final class BufferGeneration: @unchecked Sendable {
     var startingScans = 0
 
     var isEmpty: Bool { lastNumber == 0 }
-    var objects: Int { table.entries.count }
+    /// That are not drained.
+    private(set) var objects = 0
 
     enum Finding {
         case value(ByteBuffer)
@@ -27,7 +29,11 @@ final class BufferGeneration: @unchecked Sendable {
 
     func find(_ key: ByteBuffer, hash: UInt64) -> Finding? {
         if let index = table.index(of: key, hash: hash) {
-            return table.entries[index].value.map(Finding.value) ?? .deleted
+            switch table.entries[index].content {
+            case .value(let value): return .value(value)
+            case .deleted: return .deleted
+            case .drained: return nil
+            }
         }
         return ranges.contains { $0.contains(key) } ? .deleted : nil
     }
@@ -43,26 +49,42 @@ final class BufferGeneration: @unchecked Sendable {
         }
     }
 
-    /// The transaction that carries it to the engine, in the order of the keys, and the bytes of keys and values in it.
-    func transaction() -> (batch: WriteBatch, bytes: Int) {
-        var batch = WriteBatch()
-        var bytes = 0
+    /// Adds to `batch` what carries it to the engine: the ranges, then about so many bytes of the entries of `order`
+    /// (``EntryTable/sortedIndices()``), from `next` on. `next` is then where the next batch begins. Gives back the
+    /// bytes of keys and values.
+    func fill(_ batch: inout WriteBatch, with order: [UInt32], from next: inout Int, upTo most: Int) -> Int {
         for range in ranges { batch.deleteRange(sparing: AppliedRecord.key, range) }
-        for index in table.sortedIndices() {
-            let entry = table.entries[Int(index)]
+        var bytes = 0
+        while next < order.count, bytes < most {
+            let entry = table.entries[Int(order[next])]
+            next += 1
             bytes += entry.key.readableBytes + (entry.value?.readableBytes ?? 0)
             if let value = entry.value { batch.put(value, for: entry.key) } else { batch.delete(entry.key) }
         }
-        return (batch, bytes)
+        return bytes
+    }
+
+    /// The ranges and these entries are in the engine. Gives back what they held, which takes its time to free.
+    func drain(_ indices: ArraySlice<UInt32>) -> [BufferedEntry.Content] {
+        for range in ranges { bytes -= Self.cost(range) }
+        ranges = []
+        objects -= indices.count
+        return indices.map { index in
+            let entry = table.entries[Int(index)]
+            bytes -= Self.cost(entry.key) + (entry.value?.readableBytes ?? 0)
+            return table.set(.drained, at: Int(index))
+        }
     }
 
     private func put(_ key: ByteBuffer, _ value: ByteBuffer?) {
-        let before = table.put(BufferedEntry(key: key.unpinned, value: value, hash: EntryTable.hash(key)))
+        let content = value.map(BufferedEntry.Content.value) ?? .deleted
+        let before = table.put(BufferedEntry(key: key.unpinned, content: content, hash: EntryTable.hash(key)))
         bytes += value?.readableBytes ?? 0
         if let before {
             bytes -= before.value?.readableBytes ?? 0
         } else {
-            bytes += key.readableBytes + WritePathOptions.objectOverhead
+            objects += 1
+            bytes += Self.cost(key)
         }
     }
 
@@ -70,13 +92,18 @@ final class BufferGeneration: @unchecked Sendable {
         guard !range.isEmpty else { return }
         for index in table.entries.indices where range.contains(table.entries[index].key) {
             bytes -= table.entries[index].value?.readableBytes ?? 0
-            table.deleteValue(at: index)
+            _ = table.set(.deleted, at: index)
         }
+        for covered in ranges where range.covers(covered) { bytes -= Self.cost(covered) }
         ranges.removeAll { range.covers($0) }
         ranges.append(
             KeyRange(from: range.lowerBound.unpinned, to: range.upperBound?.unpinned))
-        bytes += range.lowerBound.readableBytes + WritePathOptions.objectOverhead
+        bytes += Self.cost(range)
     }
+
+    private static func cost(_ key: ByteBuffer) -> Int { key.readableBytes + WritePathOptions.objectOverhead }
+
+    private static func cost(_ range: KeyRange) -> Int { cost(range.lowerBound) }
 }
 
 extension ByteBuffer {

@@ -1,12 +1,23 @@
 import CXXHash
 import NIOCore
 
-/// What a generation holds of one key: a value, or that there is none.
+/// What a generation holds of one key.
 struct BufferedEntry {
+    enum Content {
+        case value(ByteBuffer)
+        case deleted
+        /// Nothing any more: it is in the engine.
+        case drained
+    }
+
     let key: ByteBuffer
-    /// Nil for a deleted key.
-    var value: ByteBuffer?
+    var content: Content
     let hash: UInt64
+
+    /// Nil for a deleted key.
+    var value: ByteBuffer? { if case .value(let value) = content { value } else { nil } }
+
+    var isDrained: Bool { if case .drained = content { true } else { false } }
 }
 
 /// A hash map from keys to entries, which keeps them in the order in which they came. A value type: a copy is a
@@ -39,7 +50,7 @@ struct EntryTable {
     mutating func put(_ entry: BufferedEntry) -> BufferedEntry? {
         if let index = index(of: entry.key, hash: entry.hash) {
             let before = entries[index]
-            entries[index].value = entry.value
+            entries[index].content = entry.content
             return before
         }
         entries.append(entry)
@@ -48,23 +59,25 @@ struct EntryTable {
         return nil
     }
 
-    mutating func deleteValue(at index: Int) {
-        entries[index].value = nil
+    /// Gives back what was there.
+    mutating func set(_ content: BufferedEntry.Content, at index: Int) -> BufferedEntry.Content {
+        let before = entries[index].content
+        entries[index].content = content
+        return before
     }
 
-    /// The indices of the entries in the order of their keys.
+    /// The indices of the entries that are not drained, in the order of their keys.
     func sortedIndices() -> [UInt32] {
-        Self.sorted(entries, Array(0..<UInt32(entries.count)))
+        sorted(entries.indices.filter { !entries[$0].isDrained })
     }
 
     func sortedIndices(in range: KeyRange) -> [UInt32] {
-        let indices = entries.indices.filter { range.contains(entries[$0].key) }
-        return Self.sorted(entries, indices.map { UInt32($0) })
+        sorted(entries.indices.filter { !entries[$0].isDrained && range.contains(entries[$0].key) })
     }
 
     /// By the keys' first eight bytes, which lie in the sorted array itself, and only where they are equal by the rest.
-    private static func sorted(_ entries: ContiguousArray<BufferedEntry>, _ indices: [UInt32]) -> [UInt32] {
-        var order = indices.map { index in (prefix: prefix(entries[Int(index)].key), index: index) }
+    private func sorted(_ indices: [Int]) -> [UInt32] {
+        var order = indices.map { index in (prefix: Self.prefix(entries[index].key), index: UInt32(index)) }
         order.sort { left, right in
             if left.prefix != right.prefix { return left.prefix < right.prefix }
             return KeyOrder.compare(entries[Int(left.index)].key, entries[Int(right.index)].key) < 0

@@ -142,20 +142,16 @@ extension ObjectBuffer {
     /// make room in it.
     private func makeRoom(for batch: WriteBatch) throws(EngineError) -> Bool {
         let cost = batch.bufferedCost
+        let count = batch.operations.count
         let length = log == nil ? 0 : LogRecord.length(of: batch)
         while true {
-            let (hasRoom, isFull, isEmpty) = monitor.withLock {
-                (
-                    state.isEmpty
-                        || (state.bytes + cost <= bufferBytes
-                            && state.objects + batch.operations.count <= options.bufferObjects
-                            && state.active.ranges.count < 4 * Self.mostRanges),
-                    state.refusal != nil, state.isEmpty
-                )
+            let (hadRoom, isFull, isEmpty) = monitor.withLock {
+                (hasRoom(cost, objects: count), state.refusal != nil, state.isEmpty)
             }
-            let fits = hasRoom && (isEmpty || log?.hasRoom(for: length) ?? true)
+            let fits = hadRoom && (isEmpty || log?.hasRoom(for: length) ?? true)
             if fits, !isFull { return false }
-            if let refusal = try attempt() {
+            // The log has room when the generation is all in the engine, the buffer perhaps before that.
+            if let refusal = try attempt(orUntil: { !hadRoom && hasRoom(cost, objects: count) }) {
                 let isWithinTwice = monitor.withLock {
                     state.bytes + cost <= 2 * bufferBytes
                         && state.objects + batch.operations.count <= 2 * options.bufferObjects
@@ -166,9 +162,16 @@ extension ObjectBuffer {
         }
     }
 
+    /// Under `monitor`.
+    private func hasRoom(_ cost: Int, objects: Int) -> Bool {
+        state.isEmpty
+            || (state.bytes + cost <= bufferBytes && state.objects + objects <= options.bufferObjects
+                && state.active.ranges.count < 4 * Self.mostRanges)
+    }
+
     /// Sees to it that the engine gets the frozen generation, or the active one where none is frozen, and waits for
-    /// that. Gives back the error where it has no space for it.
-    private func attempt() throws(EngineError) -> EngineError? {
+    /// that, or for what `isEnough` says under `monitor`. Gives back the error where it has no space for it.
+    private func attempt(orUntil isEnough: () -> Bool = { false }) throws(EngineError) -> EngineError? {
         monitor.lock()
         // After a refusal one that was begun before this call may not have seen space that has come since.
         let wanted = state.refusal == nil ? state.attemptsEnded + 1 : state.attemptsBegun + 1
@@ -179,7 +182,7 @@ extension ObjectBuffer {
             monitor.lock()
         } else {
             monitor.wakeAll()
-            while state.attemptsEnded < wanted, !state.isEmpty, health.isSound { monitor.wait() }
+            while state.attemptsEnded < wanted, !state.isEmpty, health.isSound, !isEnough() { monitor.wait() }
         }
         let refusal = state.refusal
         monitor.unlock()

@@ -64,7 +64,7 @@ final class ObjectBuffer: @unchecked Sendable {
         self.inner = inner
         identity = applied?.identity
         self.options = options
-        bufferBytes = options.bufferBytes(for: inner.kind)
+        bufferBytes = options.bufferBytes(for: inner.kind, isLogged: applied != nil)
         state = State(lastNumber: applied?.number ?? 0, drainedNumber: applied?.number ?? 0)
     }
 
@@ -192,9 +192,15 @@ final class ObjectBuffer: @unchecked Sendable {
         return state.frozen != nil || isActiveDue || !state.waiters.isEmpty
     }
 
-    /// Half of the buffer: while one generation is written the other half fills.
+    /// Whether the active generation is large enough to go to the engine.
+    ///
+    /// With a log it makes room bit by bit, and a large one meets more keys of each page: less is written. Without one
+    /// what is in the buffer is what a crash loses, and the room left is how long a stall of the engine nobody feels
+    /// (Dynamo §6.1): while one generation is written the next grows as large as it has to.
     var isActiveDue: Bool {
-        state.active.bytes >= bufferBytes / 2 || state.active.objects >= max(options.bufferObjects / 2, 1)
+        let eighths = identity == nil ? 1 : 6
+        return state.active.bytes >= bufferBytes / 8 * eighths
+            || state.active.objects >= max(options.bufferObjects * eighths / 8, 1)
             || state.active.ranges.count >= Self.mostRanges
     }
 
@@ -229,46 +235,61 @@ final class ObjectBuffer: @unchecked Sendable {
         state.attemptsBegun += 1
         while generation.startingScans > 0 { monitor.wait() }
         monitor.unlock()
-        let outcome = write(generation)
+        let outcome: Result<Void, EngineError>
+        do throws(EngineError) {
+            try write(generation)
+            outcome = .success(())
+        } catch {
+            if error.code != .full { condemn(error) }
+            outcome = .failure(error)
+        }
         let told = monitor.withLock { () -> [Waiter] in
             state.attemptsEnded += 1
             defer { monitor.wakeAll() }
             switch outcome {
-            case .success(let bytes):
+            case .success:
                 state.frozen = nil
-                state.refusal = nil
                 state.figures.drainedGenerations += 1
-                state.figures.drainedObjects += generation.objects
-                state.figures.drainedBytes += bytes
                 return takeWaiters { $0.number <= generation.lastNumber }
             case .failure(let error):
                 state.refusal = error
                 return takeWaiters { _ in true }
             }
         }
-        for waiter in told { waiter.body(outcome.map { _ in }) }
+        for waiter in told { waiter.body(outcome) }
         if case .success = outcome { freeLog(upTo: generation.lastNumber) }
         return true
     }
 
-    /// The bytes of keys and values that reached the engine.
-    private func write(_ generation: BufferGeneration) -> Result<Int, EngineError> {
-        var (batch, bytes) = generation.transaction()
-        if let identity {
-            AppliedRecord(number: generation.lastNumber, identity: identity, isRetired: false).put(into: &batch)
-        }
-        do throws(EngineError) {
-            // Synced, so that the log's segments can be freed: one sync for thousands of objects.
-            try engineGate.withLock { () throws(EngineError) in
-                try inner.commit(batch, durability: .synced)
-                // Within the gate: whoever writes the number next writes this one.
-                monitor.withLock { state.drainedNumber = generation.lastNumber }
+    /// With a log in several transactions, each of which makes room in the buffer: until the last, which says what is
+    /// applied, the log has them all.
+    private func write(_ generation: BufferGeneration) throws(EngineError) {
+        let most = identity == nil ? Int.max : options.transactionBytes(for: inner.kind)
+        let order = generation.table.sortedIndices()
+        var next = 0
+        repeat {
+            var batch = WriteBatch()
+            let first = next
+            let bytes = generation.fill(&batch, with: order, from: &next, upTo: most)
+            let isLast = next == order.count
+            if isLast, let identity {
+                AppliedRecord(number: generation.lastNumber, identity: identity, isRetired: false).put(into: &batch)
             }
-            return .success(bytes)
-        } catch {
-            if error.code != .full { condemn(error) }
-            return .failure(error)
-        }
+            try engineGate.withLock { () throws(EngineError) in
+                // Synced, so that the log's segments can be freed: one sync for thousands of objects.
+                try inner.commit(batch, durability: isLast ? .synced : .unsynced)
+                // Within the gate: whoever writes the number next writes this one.
+                if isLast { monitor.withLock { state.drainedNumber = generation.lastNumber } }
+            }
+            let drained = monitor.withLock {
+                state.refusal = nil
+                state.figures.drainedObjects += next - first
+                state.figures.drainedBytes += bytes
+                monitor.wakeAll()
+                return generation.drain(order[first..<next])
+            }
+            withExtendedLifetime(drained) {}
+        } while next < order.count
     }
 
     private func takeWaiters(_ isTold: (Waiter) -> Bool) -> [Waiter] {
