@@ -16,6 +16,11 @@ import NIOCore
 // `engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed BATCHES end` writes so many batches, closes the store
 // and ends. `engine-torture ENGINE WRITE-PATH FOLDER check ACKNOWLEDGED` opens the store, which must hold whole batches
 // up to ACKNOWLEDGED or above, prints the newest one's number, writes one more and closes the store.
+//
+// `engine-torture ENGINE WRITE-PATH FOLDER synced BALLAST fill` is for a small file system of its own: the store grows
+// until that is full and a batch is refused with `full`; what it holds is read; the file BALLAST is removed, which
+// makes room; the store must then go on, and hold everything when it is closed and opened again. Prints how many
+// batches there were at each of the two moments.
 
 let arguments = CommandLine.arguments
 guard (5...7).contains(arguments.count), let kind = EngineKind(rawValue: arguments[1]),
@@ -26,6 +31,7 @@ else {
         usage: engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed [FILE-BYTES [stay|close|grow]]
                engine-torture ENGINE WRITE-PATH FOLDER synced|unsynced|mixed BATCHES end
                engine-torture ENGINE WRITE-PATH FOLDER check ACKNOWLEDGED
+               engine-torture ENGINE WRITE-PATH FOLDER synced BALLAST fill
 
         """,
         to: STDERR_FILENO)
@@ -47,6 +53,12 @@ do {
         _ = try TortureBatch.check(engine, acknowledged: newest + 1)
         try engine.close()
         report("\(newest)\n", to: STDOUT_FILENO)
+        exit(0)
+    }
+    if arguments.last == "fill", arguments.count == 7 {
+        try fill(engine, ballast: arguments[5]) { () throws(EngineError) in
+            try EngineFactory.open(kind, at: arguments[3], writePath: writePath, options: options)
+        }
         exit(0)
     }
     if arguments.last == "end", let batches = Int(arguments[5]) {
@@ -85,6 +97,44 @@ func write(_ batches: Int, to engine: any LocalPersistenceEngine) throws -> Engi
         report("\(number)\(durability(of: number) == .synced ? "!" : "")\n", to: STDOUT_FILENO)
     }
     return nil
+}
+
+func fill(
+    _ engine: any LocalPersistenceEngine, ballast: String,
+    reopened: () throws(EngineError) -> any LocalPersistenceEngine
+) throws {
+    var number = 0
+    do throws(EngineError) {
+        while true {
+            try engine.commit(Ballast.batch(number + 1), durability: .synced)
+            number += 1
+        }
+    } catch {
+        guard error.code == .full else { throw error }
+    }
+    let whenFull = number
+    // Refused again, and again nothing of it is there, while what is stored is served.
+    for _ in 0..<3 {
+        try Ballast.check(engine, acknowledged: number)
+        do throws(EngineError) {
+            try engine.commit(Ballast.batch(number + 1), durability: .synced)
+            // A little space may have come from what was given up.
+            number += 1
+        } catch {
+            guard error.code == .full else { throw error }
+        }
+    }
+    guard unlink(ballast) == 0 else { exit(4) }
+    for _ in 0..<20 {
+        number += 1
+        try engine.commit(Ballast.batch(number), durability: .synced)
+    }
+    try Ballast.check(engine, acknowledged: number)
+    try engine.close()
+    let again = try reopened()
+    try Ballast.check(again, acknowledged: number)
+    try again.close()
+    report("\(whenFull) \(number)\n", to: STDOUT_FILENO)
 }
 
 func grow(_ engine: any LocalPersistenceEngine) throws -> Never {

@@ -50,9 +50,7 @@ public final class BerkeleyDBEngine: LocalPersistenceEngine, @unchecked Sendable
         } catch {
             var error = error
             // What recovery cannot mend is damage, unless it lacks the space to.
-            if error.number == Int(DB_RUNRECOVERY) {
-                error.code = BerkeleyFailure.tellOfLimit(error.detail) ? .full : .damaged
-            }
+            if error.number == Int(DB_RUNRECOVERY), error.code != .full { error.code = .damaged }
             throw error
         }
         let health = health

@@ -9,7 +9,7 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     // which the engine calls when nobody else is left.
 
     /// Pages of the environment's databases, in bytes. A record of 4 KiB stays on its leaf.
-    static let pageBytes = 16 << 10
+    static let pageBytes = Int(ROTOR_BDB_PAGE_BYTES)
 
     let messages = BerkeleyMessages()
     let path: String
@@ -20,6 +20,8 @@ final class BerkeleyEnvironment: @unchecked Sendable {
         let operation = "open \(path)"
         try check(Self.ownSync, "db_env_set_func_fsync", operation)
         try check(Self.ownOpen, "db_env_set_func_open", operation)
+        try check(Self.ownWrites, "db_env_set_func_pwrite", operation)
+        try Self.cutOffPartsOfPages(in: path, operation)
         var created: UnsafeMutablePointer<DB_ENV>?
         let code = db_env_create(&created, 0)
         guard code == 0, let created else {
@@ -50,6 +52,18 @@ final class BerkeleyEnvironment: @unchecked Sendable {
     /// Set before the first environment of the process.
     private static let ownSync = bdb_use_own_sync()
     private static let ownOpen = bdb_use_own_open()
+    private static let ownWrites = bdb_use_own_writes()
+
+    /// Of what was killed, or lost its power, in the middle of a page that made its file longer: the log has it.
+    private static func cutOffPartsOfPages(in path: String, _ operation: String) throws(EngineError) {
+        for name in try FileCalls.names(in: path, operation: operation) where name.hasSuffix(".db") {
+            let file = "\(path)/\(name)"
+            guard let bytes = try FileCalls.length(of: file, operation: operation), bytes % pageBytes != 0 else {
+                continue
+            }
+            try FileCalls.setLength(of: file, bytes - bytes % pageBytes, operation: operation)
+        }
+    }
 
     func check(_ code: Int32, _ call: StaticString, _ operation: @autoclosure () -> String) throws(EngineError) {
         guard code == 0 else { throw BerkeleyFailure(number: code, call: call).engineError(operation(), messages) }

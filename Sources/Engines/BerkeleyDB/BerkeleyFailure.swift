@@ -18,7 +18,7 @@ struct BerkeleyFailure: Error {
 
     /// Where pages cannot be written, the cache cannot make room (ENOMEM) and recovery cannot go on: only the messages
     /// tell why.
-    static func tellOfLimit(_ messages: String) -> Bool {
+    private static func tellOfLimit(_ messages: String) -> Bool {
         limits.contains { messages.contains($0) }
     }
 
@@ -48,7 +48,7 @@ struct BerkeleyFailure: Error {
 
     private func meaning(_ messages: String) -> (EngineError.Code, String) {
         switch number {
-        case _ where isFull || number == ENOMEM && Self.tellOfLimit(messages):
+        case _ where isFull || [ENOMEM, DB_RUNRECOVERY].contains(number) && Self.tellOfLimit(messages):
             (.full, "free some space, raise the store's limit or move it")
         case _ where isEnd:
             (.syncFailed, "check the disk; reopen and verify the store")
