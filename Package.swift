@@ -38,6 +38,9 @@ var targets: [Target] = [
     .target(name: "EngineBench", dependencies: ["Engines", "CEngineLoops", nioCore, histogram]),
 
     .executableTarget(name: "engine-torture", dependencies: ["Engines", nioCore], path: "Tests/EngineTorture"),
+    .executableTarget(
+        name: "flipped-store", dependencies: ["Storage", "Node", "Engines", "Versions", "Placement", nioCore],
+        path: "Tests/FlippedStore"),
     .target(name: "CSyncFaults", path: "Tests/CSyncFaults"),
     .target(name: "CDiskJournal", path: "Tests/CDiskJournal"),
     .testTarget(name: "EnginesTests", dependencies: ["Engines", "engine-torture", "CSyncFaults", nioCore]),
@@ -45,7 +48,9 @@ var targets: [Target] = [
     .testTarget(name: "VersionsTests", dependencies: ["Versions", nioCore]),
     .testTarget(name: "PlacementTests", dependencies: ["Placement", nioCore]),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Versions", "Placement", nioCore]),
-    .testTarget(name: "StorageTests", dependencies: ["Storage", "Node", "Engines", "Versions", "Placement", nioCore]),
+    .testTarget(
+        name: "StorageTests",
+        dependencies: ["Storage", "flipped-store", "Node", "Engines", "Versions", "Placement", nioCore]),
     .testTarget(
         name: "SimulationTests",
         dependencies: ["Simulation", "Node", "Storage", "Engines", "Versions", "Placement", nioCore],
