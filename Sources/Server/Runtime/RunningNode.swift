@@ -119,12 +119,18 @@ final class RunningNode: Sendable {
                         metadata: ["store": "\(store.name)", "reason": "\(reason)"])
                 })
         }
-        recordWriter = RecordWriter(folder: opened.folder) { result in
-            switch result {
-            case .success(let revision): loop.execute { driver.persisted(revision: revision) }
-            case .failure(let error): failure.fail(RuntimeFailure.record(error))
-            }
-        }
+        recordWriter = RecordWriter(
+            replace: { record throws(DataFolderError) in try folder.replaceRecord(record) },
+            done: { outcome in
+                switch outcome {
+                case .written(let revision): loop.execute { driver.persisted(revision: revision) }
+                case .waiting(let error):
+                    logger.error(
+                        "no space for the node's record: writes are refused until there is some, reads go on",
+                        metadata: ["reason": "\(error)"])
+                case .failed(let error): failure.fail(RuntimeFailure.record(error))
+                }
+            })
         service = ServedNode(
             driver: driver, stores: stores, founding: founding, map: map, bucketTypes: opened.bucketTypes,
             nodeName: settings.nodeName, members: opened.members)
