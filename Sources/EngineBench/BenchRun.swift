@@ -99,7 +99,7 @@ public struct BenchRun: Sendable {
         if workload.writes { try store.settle() }
         let settled = clock.now()
         let writtenBytes = try WrittenBytes(onDiskOf: folder).since(written)
-        let diskBytes = try Self.diskBytes(of: path)
+        let diskBytes = try FileCalls.bytesInTree(path, operation: "measure \(path)")
         try store.open()
         let latencies = timeline.summary
         let operations = Double(max(1, latencies.operations))
@@ -114,17 +114,6 @@ public struct BenchRun: Sendable {
             writeAmplification: puts == 0 ? 0 : Double(writtenBytes) / (puts * Double(data.recordBytes)),
             residentBytes: after.residentBytes)
         return BenchResult(row: row, latencies: latencies, settleSeconds: Double(settled - settling) / 1e9)
-    }
-
-    /// 0 where there is no such folder: the memory engine has none.
-    static func diskBytes(of path: String) throws(EngineError) -> Int {
-        let operation = "measure \(path)"
-        guard FileCalls.isDirectory(path) else { return 0 }
-        var bytes = try FileCalls.bytesOnDisk(in: path, operation: operation)
-        for name in try FileCalls.names(in: path, operation: operation) {
-            bytes += try diskBytes(of: "\(path)/\(name)")
-        }
-        return bytes
     }
 
     /// Whether the folder's file system is in memory: what is synced there tells nothing about a disk.

@@ -163,6 +163,16 @@ package enum FileCalls {
         return bytes
     }
 
+    /// The same, of those below it, too; 0 where there is no such folder.
+    package static func bytesInTree(_ path: String, operation: String) throws(EngineError) -> Int {
+        guard isDirectory(path) else { return 0 }
+        var bytes = try bytesOnDisk(in: path, operation: operation)
+        for name in try names(in: path, operation: operation) {
+            bytes += try bytesInTree("\(path)/\(name)", operation: operation)
+        }
+        return bytes
+    }
+
     /// Lets the system forget what it holds in memory of the files of a folder and those below, so that the next read
     /// is of the disk. What it knows to be unwritten stays.
     package static func dropCache(of path: String, operation: String) throws(EngineError) {

@@ -46,7 +46,8 @@ public struct StoreVerification: Sendable {
         // wait(2): WIFSIGNALED and WEXITSTATUS, which are macros.
         let signal = status & 0x7F
         if signal != 0 {
-            let isFault = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE].contains(signal)
+            // SIGXCPU: it would go on for ever.
+            let isFault = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGXCPU].contains(signal)
             let reason = "reading it ends a process by signal \(signal)"
             return isFault ? .unreadable(reason) : .unknown(reason)
         }

@@ -19,6 +19,7 @@ struct StoreVerify: ParsableCommand {
         for signal in [SIGTERM, SIGINT] { Glibc.signal(signal, SIG_DFL) }
         let survey: StoreSurvey
         do {
+            try Self.limitTime(forBytes: FileCalls.bytesInTree(folder, operation: "verify \(folder)"))
             let opened = try EngineFactory.open(engine, at: folder)
             survey = try StoreSurvey(of: opened) { _ in }
             try opened.close()
@@ -28,5 +29,14 @@ struct StoreVerify: ParsableCommand {
             throw CommandFailure(.refused, "\(folder): \(error)")
         }
         guard survey.damaged == 0 else { throw CommandFailure(.damageFound, "\(survey.damaged) damaged records") }
+    }
+
+    /// Of the processor: damage can lead an engine round in circles, and the daemon waits. The slowest one reads some
+    /// hundred MiB a second.
+    private static func limitTime(forBytes bytes: Int) {
+        let seconds = rlim_t(60 + bytes / (4 << 20))
+        var limit = rlimit(rlim_cur: seconds, rlim_max: seconds)
+        // SIGXCPU at its end.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_CPU.rawValue), &limit)
     }
 }
