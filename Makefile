@@ -7,6 +7,8 @@ TEST_FLAGS ?=
 TESTS ?=
 # Passed on to `rotor bench cluster`, e.g. BENCH="--duration 10".
 BENCH ?=
+# Passed on to `rotor bench engines`, e.g. ENGINE_BENCH="--engine lmdb,lmdb-c".
+ENGINE_BENCH ?=
 # Passed on to `rotor simulate`, e.g. SIMULATE="--first-seed 5000 --nodes 5".
 SIMULATE ?=
 
@@ -29,8 +31,9 @@ run: build ## build, then run one node with its data in ./rotor-data
 demo: build ## three daemons on three engines, one of them killed half-way
 	@exec $(ROTOR) demo
 
-bench: build ## a three-node cluster under load: puts and gets a second, CPU an operation
-	@exec $(ROTOR) bench cluster --start $(BENCH)
+bench: build ## a three-node cluster under load, then the engines beside plain C loops
+	@$(ROTOR) bench cluster --start $(BENCH)
+	@exec $(ROTOR) bench engines --value-size 1KiB --keys 200000 --duration 20 $(ENGINE_BENCH)
 
 simulate: build ## 10,000 simulated clusters under every fault, by seed
 	@exec $(ROTOR) simulate --seeds 10000 $(SIMULATE)
@@ -47,10 +50,10 @@ endif
 test-core: lint-format ## the tests of what needs no HTTP and TLS packages, which build in a minute or two
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) $(TESTS)
 
-torture: lint-format ## 100 kills and 1,000 power cuts of every engine on every write path, 10,000 crashes of the log
-	ROTOR_CORE=1 ROTOR_KILLS=100 ROTOR_CUTS=1000 ROTOR_LOG_SEEDS=10000 $(SWIFT) test $(TEST_FLAGS) \
+torture: lint-format ## 100 kills, 1,000 power cuts, 1,000 damages of every engine and path; 10,000 crashes of the log
+	ROTOR_CORE=1 ROTOR_KILLS=100 ROTOR_CUTS=1000 ROTOR_FLIPS=500 ROTOR_LOG_SEEDS=10000 $(SWIFT) test $(TEST_FLAGS) \
 		--scratch-path .build-core $(IMPORTS_DECLARED) --no-parallel \
-		--filter KillTests --filter PowerCutTests --filter LogCrashTests
+		--filter KillTests --filter PowerCutTests --filter FlippedBytesTests --filter LogCrashTests
 
 lint: lint-format ## source format, warnings as errors, and the tidy tests
 	ROTOR_CORE=1 $(SWIFT) test $(TEST_FLAGS) --scratch-path .build-core $(IMPORTS_DECLARED) --filter TidyTests

@@ -15,6 +15,24 @@ struct ReportTests {
             diskBytesPerKey: 2048, writeAmplification: 3.5, residentBytes: 50 << 20)
     }
 
+    @Test("ratios to the C loops count what is put off until it is done")
+    func ratios() {
+        func result(_ row: BenchRow, settled: Double = 0) -> BenchResult {
+            var result = self.result(row)
+            result.settleSeconds = settled * result.latencies.seconds
+            return result
+        }
+        let results = [
+            result(row("bdb", 300, "put", path: "logged"), settled: 1), result(row("bdb", 90, "get", path: "logged")),
+            result(row("bdb", 80), settled: 0), result(row("bdb-c", 100)), result(row("bdb-c", 100, "get"), settled: 5),
+            result(row("lmdb", 100)),
+        ]
+        #expect(
+            LoopRatios.lines(for: results) == [
+                "bdb logged, 1 KiB, against bdb-c: put 1.5 ×, get 0.9 ×", "bdb direct, 1 KiB, against bdb-c: put 0.8 ×",
+            ])
+    }
+
     private func result(_ row: BenchRow) -> BenchResult {
         var histogram = LatencyTimeline.empty
         for microseconds in 1...1000 { histogram.record(UInt64(microseconds) * 1000) }

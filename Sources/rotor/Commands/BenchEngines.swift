@@ -181,6 +181,7 @@ struct BenchEngines: ParsableCommand {
             table.add(cells: BenchRow.heads + ["settled in"])
             for result in results { table.add(cells: result.row.cells + ["\(result.settleSeconds.tenths) s"]) }
             for line in table.lines() { try StandardStreams.print(line) }
+            for line in LoopRatios.lines(for: results) { try StandardStreams.print(line) }
             try StandardStreams.print(EngineAdvice.line(for: rows, isPaced: rate != nil))
         }
         for row in rows where rate.map({ row.workload != "load" && row.operationsPerSecond < $0 * 0.98 }) == true {
