@@ -18,7 +18,7 @@ struct PowerCutTests {
     @Test("takes only the newest batches of those that were not asked to be durable", arguments: KillTests.stores)
     func mixed(store: KillTests.Store) throws {
         var trial = try PowerCutTrial(store, durability: "mixed", seed: 34)
-        try trial.run(cuts: max(Self.cuts / 4, 5))
+        try trial.run(cuts: max(Self.cuts / 2, 5))
         trial.print()
         for failure in trial.failures { Issue.record("\(failure)") }
     }

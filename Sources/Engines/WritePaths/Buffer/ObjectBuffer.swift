@@ -267,6 +267,8 @@ final class ObjectBuffer: @unchecked Sendable {
         let most = identity == nil ? Int.max : options.transactionBytes(for: inner.kind)
         let order = generation.table.sortedIndices()
         var next = 0
+        // A crash of the machine must not leave a part in the engine whose rest the log has lost.
+        try log?.syncFromOutside()
         repeat {
             var batch = WriteBatch()
             let first = next

@@ -35,6 +35,7 @@ final class WriteAheadLog: @unchecked Sendable {
     private var prepared: LogSegment?
     /// Bytes of the one that a thread is making; 0 for none.
     private var making = 0
+    private var currentName = ""
     private var currentBytes: Int
     private var highestGeneration: UInt64
     private var written = 0
@@ -122,6 +123,13 @@ final class WriteAheadLog: @unchecked Sendable {
         syncedNumber = lastNumber
     }
 
+    /// The same, from any thread, for what was appended before the call.
+    func syncFromOutside() throws(EngineError) {
+        // Those before the current one were synced when it was begun.
+        let name = monitor.withLock { currentName }
+        if !name.isEmpty { try files.sync(name) }
+    }
+
     /// Whether it is time for ``prepareNext()``.
     var wantsNext: Bool { offset > current.bytes / 2 && monitor.withLock { prepared == nil } }
 
@@ -184,6 +192,7 @@ final class WriteAheadLog: @unchecked Sendable {
         monitor.withLock {
             prepared = nil
             if offset > 0 { older.append(current) }
+            currentName = segment.name
             currentBytes = segment.bytes
             written += head.readableBytes
         }
