@@ -30,7 +30,7 @@ struct LogRecovery {
         let applied = lastNumber
         for index in segments.indices {
             if try !isApplied(index, applied) {
-                // A process that was killed leaves its records to the page cache: nothing of them is to be in the engine
+                // A process that was killed leaves its records to the page cache: none of them is to be in the engine
                 // and then not here.
                 try files.sync(segments[index].name)
                 try walk(segments[index], body)

@@ -2,8 +2,9 @@ package import NIOCore
 
 /// The files of one log: those of a folder, or those on a disk that loses what was not synced.
 ///
-/// Two threads may call at a time, never about the same file but to sync it. Errors: `full` where there is no space, and
-/// then the file is as it was but for bytes behind its last record; `syncFailed` from the two syncs; others as the file system says.
+/// Two threads may call at a time, never about the same file but to sync it. Errors: `full` where there is no space,
+/// and then the file is as it was but for bytes behind its last record; `syncFailed` from the two syncs; others as the
+/// file system says.
 package protocol SegmentFiles: AnyObject, Sendable {
     /// False where there is no log.
     func exists() -> Bool
