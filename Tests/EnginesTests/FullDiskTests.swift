@@ -2,6 +2,8 @@ import Engines
 import Foundation
 import Testing
 
+@testable import engine_torture
+
 /// A file system of 160 MB, in a namespace of its own: it is gone with the process.
 @Suite("A full disk", .serialized)
 struct FullDiskTests {
@@ -20,6 +22,24 @@ struct FullDiskTests {
         #expect(ended.status == 0 && counts.count == 2, "\(ended.output)")
         guard counts.count == 2 else { return }
         #expect(counts[0] > 0 && counts[1] >= counts[0] + 20, "\(counts)")
+    }
+
+    @Test("that cut Berkeley DB's file in the middle of a page does not keep the store from being opened")
+    func partOfPage() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/store"
+        let store = KillTests.Store(kind: .bdb, writePath: .direct)
+        let engine = try store.open(path)
+        for number in 1...30 { try engine.commit(TortureBatch.batch(number), durability: .synced) }
+        try engine.close()
+        let file = path + "/data/entries.db"
+        let whole = try #require(try FileCalls.length(of: file, operation: "check"))
+        try FileCalls.setLength(of: file, whole + 4096, operation: "cut")
+        let again = try store.open(path)
+        #expect(try TortureBatch.check(again, acknowledged: 30) == 30)
+        try again.commit(TortureBatch.batch(31), durability: .synced)
+        try again.close()
+        #expect(try FileCalls.length(of: file, operation: "check").map { $0 % 16_384 } == 0)
     }
 
     /// Runs a command in an empty folder on a disk of 160 MB.

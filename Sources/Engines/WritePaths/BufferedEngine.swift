@@ -4,8 +4,8 @@ public import NIOCore
 /// write path (Dynamo §6.1).
 ///
 /// - A commit is in memory when it returns, and is found there by reads and scans, until many of them reach the engine
-///   in one transaction, sorted by key. With a log it is written there first, and synced where it is to be durable:
-///   one write and one sync a commit.
+///   together, sorted by key: in one transaction, with a log in several. With a log it is written there first, and
+///   synced where it is to be durable: one write and one sync a commit.
 /// - Without a log a crash loses at most what the buffer held (``WritePathStatistics``), in commit order: what is left
 ///   is what all commits up to some one left, or less of the newest deletes of a full store. A `.synced` commit, and
 ///   ``sync()``, empty the buffer first. ``whenDurable(_:)`` does not wait.

@@ -60,7 +60,7 @@ public struct WritePathStatistics: Sendable, Equatable {
     public var bufferedObjects = 0
     /// Keys, values and ``WritePathOptions/objectOverhead`` for each.
     public var bufferedBytes = 0
-    /// Generations of the buffer that reached the engine, each in one transaction.
+    /// Generations of the buffer that are in the engine, whole.
     public var drainedGenerations = 0
     /// Objects in them, and the bytes of their keys and values. Less than what was committed where keys were written
     /// several times.

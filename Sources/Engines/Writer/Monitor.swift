@@ -49,6 +49,7 @@ package final class Monitor: @unchecked Sendable {
         return code != ETIMEDOUT
     }
 
+    /// As ``wait()``, for no longer than about `seconds`.
     func wait(atMostSeconds seconds: Int) {
         wait(until: Self.now() + UInt64(seconds) * 1_000_000_000)
     }

@@ -3,9 +3,9 @@ import NIOCore
 /// The object buffer over an engine (Dynamo §6.1), and the log before it where there is one: all of the write path but
 /// the thread that empties it.
 ///
-/// Two generations: the active one takes batches, the frozen one is being written to the engine as one transaction.
-/// A reader looks at both and only then at the engine, and a generation is dropped only when its transaction is
-/// visible, so that nothing is ever missed in between.
+/// Two generations: the active one takes batches, the frozen one is being written to the engine, in one transaction or,
+/// behind a log, in several. A reader looks at both and only then at the engine, and nothing leaves a generation before
+/// its transaction is visible, so that nothing is ever missed in between.
 ///
 /// Whoever holds it calls ``drainStep()``: a thread of its own, or, one step at a time, a test or a simulation. Then
 /// `stepsInline` is set and who would wait for the thread takes the steps himself.
