@@ -129,8 +129,9 @@ struct LogCrashRun {
         options.bufferObjects = 30
         options.bufferBytes = 16 << 10
         options.transactionBytes = 2 << 10
-        options.segmentBytes = 4 << 10
-        options.logBytes = 24 << 10
+        // A full segment is synced: only long ones have an end of several commits to lose.
+        options.segmentBytes = seed % 2 == 0 ? 4 << 10 : 32 << 10
+        options.logBytes = 6 * options.segmentBytes
         return options
     }
 
@@ -272,7 +273,9 @@ struct LogCrashRun {
         store = nil
         var disk = files.disk
         if end == .powerFailure { disk.losePower(&generator) }
-        let data = engine.left(after: end, &generator)
+        // All that the engine wrote may be on the disk, asked for or not, though the log's end is not.
+        let isWrittenBack = end == .powerFailure && generator.chance(400)
+        let data = engine.left(after: isWrittenBack ? .kill : end, &generator)
         power = PowerSupply()
         files = VirtualSegmentFiles(disk, power)
         engine = try PoweredEngine(data, power)

@@ -8,6 +8,7 @@ final class SQLiteWriter {
     private let begin: SQLiteStatement
     private let commit: SQLiteStatement
     private let find: SQLiteStatement
+    private let putRow: SQLiteStatement
     private let insert: SQLiteStatement
     private let update: SQLiteStatement
     private let delete: SQLiteStatement
@@ -19,6 +20,9 @@ final class SQLiteWriter {
     private let deleteFrom: SQLiteStatement
     private let deleteBetween: SQLiteStatement
     private let setEntryCount: SQLiteStatement
+
+    /// Whether ``putRow`` has found a row: SQLite does not say whether an upsert has inserted.
+    private let replaced: UnsafeMutablePointer<Bool>
 
     /// Keys stored, as of the last commit.
     private(set) var entryCount: Int
@@ -35,9 +39,17 @@ final class SQLiteWriter {
     init(_ connection: SQLiteConnection, readers: ReaderPool<SQLiteReader>) throws(SQLiteFailure) {
         self.connection = connection
         self.readers = readers
+        replaced = UnsafeMutablePointer.allocate(capacity: 1)
+        replaced.initialize(to: false)
         begin = try SQLiteStatement(connection, "BEGIN IMMEDIATE")
         commit = try SQLiteStatement(connection, "COMMIT")
         find = try SQLiteStatement(connection, "SELECT large FROM entries WHERE key = ?1")
+        // One walk down the tree for what is by far the most frequent: a row, new or in the place of a row.
+        try Self.defineReplaces(connection, replaced)
+        putRow = try SQLiteStatement(
+            connection,
+            "INSERT INTO entries (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+                + " WHERE large IS NULL AND rotor_replaces()")
         insert = try SQLiteStatement(connection, "INSERT INTO entries (key, large, value) VALUES (?1, ?2, ?3)")
         update = try SQLiteStatement(connection, "UPDATE entries SET large = ?2, value = ?3 WHERE key = ?1")
         delete = try SQLiteStatement(connection, "DELETE FROM entries WHERE key = ?1")
@@ -51,6 +63,23 @@ final class SQLiteWriter {
         deleteBetween = try SQLiteStatement(connection, "DELETE FROM entries WHERE key >= ?1 AND key < ?2")
         setEntryCount = try SQLiteStatement(connection, "UPDATE counters SET value = ?1 WHERE name = 'entries'")
         entryCount = try connection.number("SELECT value FROM counters WHERE name = 'entries'")
+    }
+
+    deinit {
+        replaced.deallocate()
+    }
+
+    /// A function of no arguments that is true, and leaves a note of having been asked.
+    private static func defineReplaces(
+        _ connection: SQLiteConnection, _ note: UnsafeMutablePointer<Bool>
+    ) throws(SQLiteFailure) {
+        try connection.check(
+            sqlite3_create_function_v2(
+                connection.handle, "rotor_replaces", 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, note,
+                { context, _, _ in
+                    sqlite3_user_data(context)?.assumingMemoryBound(to: Bool.self).pointee = true
+                    sqlite3_result_int(context, 1)
+                }, nil, nil, nil), "sqlite3_create_function_v2")
     }
 
     func commit(_ batch: WriteBatch, durability: Durability) throws(Refusal) {
@@ -133,9 +162,9 @@ final class SQLiteWriter {
     private func put(
         _ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer
     ) throws(SQLiteFailure) -> Bool {
-        let place = try place(of: key)
         let isLarge = SQLiteSchema.isLarge(keyBytes: key.count, valueBytes: value.count)
-        switch place {
+        if !isLarge, let isNew = try putRow(value, for: key) { return isNew }
+        switch try place(of: key) {
         case .none:
             try write(insert, key, isLarge ? nil : value, large: isLarge ? store(value) : nil)
             return true
@@ -151,6 +180,18 @@ final class SQLiteWriter {
             try deleteLarge.run()
         }
         return false
+    }
+
+    /// Whether the key is new; nil where its value is a large one, which has to go first.
+    private func putRow(
+        _ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer
+    ) throws(SQLiteFailure) -> Bool? {
+        replaced.pointee = false
+        try putRow.bind(1, key)
+        try putRow.bind(2, value)
+        try putRow.run()
+        guard sqlite3_changes64(connection.handle) == 1 else { return nil }
+        return !replaced.pointee
     }
 
     /// The number of the new large value.

@@ -55,6 +55,6 @@ struct EndpointList: ExpressibleByArgument, Equatable {
 }
 
 struct JSONOption: ParsableArguments {
-    @Flag(name: .long, help: "Print one JSON object with sorted names.")
+    @Flag(name: .long, help: "Print JSON, names sorted; its form is above.")
     var json = false
 }
