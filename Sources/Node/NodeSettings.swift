@@ -5,12 +5,17 @@ public import Versions
 public struct NodeSettings: Sendable {
     public var map: ClusterMap
     public var bucketTypes: BucketTypes
+    /// The store of hints: the index behind those of the bucket types' stores.
+    public var hintStore: Int
     /// Key of the keyed hash in contexts, the same on all nodes of the cluster.
     public var contextKey: ContextKey
     /// For requests that state none.
     public var timeoutMilliseconds = 10_000
     /// How long a get waits for the replicas it asked before it asks another.
     public var hedgeMilliseconds = 30
+    /// How long a put waits for the replicas it was sent to before others stand in for the slow, and how long it is
+    /// kept behind its answer.
+    public var putHedgeMilliseconds = 250
     /// How long a get that has answered waits for late replies, to repair what they show.
     public var lateReplyMilliseconds = 500
     /// How long a start waits for its peers' confirmation before it goes on as a new incarnation.
@@ -26,9 +31,10 @@ public struct NodeSettings: Sendable {
     public var maximumBucketLength = 512
     public var maximumKeyLength = 2_048
 
-    public init(map: ClusterMap, bucketTypes: BucketTypes, contextKey: ContextKey) {
+    public init(map: ClusterMap, bucketTypes: BucketTypes, hintStore: Int, contextKey: ContextKey) {
         self.map = map
         self.bucketTypes = bucketTypes
+        self.hintStore = hintStore
         self.contextKey = contextKey
     }
 }

@@ -15,6 +15,11 @@ public struct NodeStatistics: Sendable, Equatable {
     public var passedOver = 0
     public var hedges = 0
     public var readRepairs = 0
+    /// Writes kept for holders that could not be reached, and delivered to them since (Dynamo §4.6).
+    public var hintsKept = 0
+    public var hintsDelivered = 0
+    /// Writes coordinated as a stand-in, as no holder could be reached.
+    public var standInMints = 0
     /// Replicas' versions refused because of their stamp.
     public var stampsRefused = 0
     /// Peers that knew a later start of this node than it did itself.

@@ -12,22 +12,29 @@ extension StorageNode {
         let r = try quorums.resolve(.r, asked: get.r, default: type.r, type: type, atLeast: 1)
         let pr = try quorums.resolve(.pr, asked: get.pr, default: type.pr, type: type, atLeast: 0)
         let partition = settings.map.partition(of: get.key)
-        var candidates = holders(partition, type).filter { peers.canReach($0) }
-        guard candidates.count >= r else { throw .tooFewReachable(.r, needed: r, reachable: candidates.count) }
-        guard candidates.count >= pr else { throw .tooFewReachable(.pr, needed: pr, reachable: candidates.count) }
-        if let own = candidates.firstIndex(of: me), own > 0 {
-            candidates.remove(at: own)
-            candidates.insert(me, at: 0)
-        }
+        let holders = holders(partition, type)
+        // Those that look well are asked first, and of those this node.
+        let reachable = holders.filter { peers.canReach($0) }
+        let asked =
+            reachable.filter { $0 == me } + reachable.filter { $0 != me && peers.isUp($0) }
+            + reachable.filter { !peers.isUp($0) }
+        let missing = holders.filter { !peers.isUp($0) }
+        let standIns =
+            missing.isEmpty || !(get.sloppyQuorum ?? true)
+            ? [] : Array(self.standIns(for: partition, type).prefix(2 * missing.count))
+        let able = asked.count + standIns.count
+        guard able >= r else { throw .tooFewReachable(.r, needed: r, reachable: able) }
+        guard asked.count >= pr else { throw .tooFewReachable(.pr, needed: pr, reachable: asked.count) }
         let milliseconds = timeout(get.timeoutMilliseconds)
         let deadline = now.monotonic.advanced(byMilliseconds: milliseconds)
         let tally = ReadTally(
             r: r, pr: pr, notFoundOK: get.notFoundOK ?? type.notFoundOK,
             basicQuorum: get.basicQuorum ?? type.basicQuorum ? Quorum.quorum.resolved(for: quorums.n) : nil,
-            candidates: candidates.count, holders: candidates.count)
+            candidates: able, holders: asked.count)
         let coordination = GetCoordination(
             purpose: purpose, key: get.key, bucketType: bucketType, partition: partition, policy: type.policy,
-            candidates: candidates, tally: tally, timeoutMilliseconds: milliseconds, deadline: deadline)
+            holders: asked, standIns: standIns, stoodInFor: missing, tally: tally, timeoutMilliseconds: milliseconds,
+            deadline: deadline)
         let correlation = gets.insert(coordination)
         askReplicas(correlation, extra: 0, now, &queue)
         let hedge = now.monotonic.advanced(byMilliseconds: settings.hedgeMilliseconds)
@@ -39,15 +46,18 @@ extension StorageNode {
     ) {
         guard let replicas = gets[correlation]?.replicasToAsk(extra: extra), let get = gets[correlation] else { return }
         for replica in replicas {
+            let stoodInFor = get.isHolder(replica) ? [] : get.stoodInFor
             if replica == me {
+                let place: RecordPlace = stoodInFor.isEmpty ? .own : .hints(for: stoodInFor, get.policy)
                 queue.emit(
                     .storage(
                         StorageRequest(
                             token: StorageToken(rawValue: correlation),
-                            store: settings.bucketTypes.store(of: get.bucketType), partition: get.partition,
-                            key: get.key, operation: .read)))
+                            store: place == .own ? settings.bucketTypes.store(of: get.bucketType) : settings.hintStore,
+                            partition: get.partition, key: get.key, place: place, operation: .read)))
             } else if peers.canReach(replica) {
-                queue.emit(.send(.fetch(Fetch(correlation: correlation, key: get.key)), to: replica))
+                let fetch = Fetch(correlation: correlation, key: get.key, standingInFor: stoodInFor)
+                ask(.fetch(fetch), of: replica, now, &queue)
             } else {
                 // Its link went down after the get began.
                 onAnswer(correlation, from: replica, .failure(.linkLost), now, &queue)
@@ -60,7 +70,7 @@ extension StorageNode {
         case .read(let token, let object): onAnswer(token.rawValue, from: me, .success(object), now, &queue)
         case .failed(let token, let failure):
             onAnswer(token.rawValue, from: me, .failure(.storage(failure)), now, &queue)
-        case .minted, .written: break
+        case .minted, .written, .hints: break
         }
     }
 

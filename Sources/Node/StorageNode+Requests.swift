@@ -57,14 +57,15 @@ extension StorageNode {
     }
 
     /// Chooses a write's coordinator (Dynamo §4.5, §6.4): the holder that answered the preceding get fastest, or this
-    /// node where it is a holder itself, or the first holder that can be reached; of those not passed over.
+    /// node where it is a holder itself, or the first holder that is up, or at least can be reached; of those not
+    /// passed over. Where none can, this node stands in (§4.6).
     private mutating func route(_ write: ClientWrite, _ now: Time, _ queue: inout EffectQueue) throws(RequestFailure) {
         let type = settings.bucketTypes[write.bucketType]
         let holders = holders(settings.map.partition(of: write.request.key), type)
         let context = try open(write.request.sealedContext, write.request.key)
         let candidates = holders.filter { !write.passedOver.contains($0) }
         if let fastest = context?.fastest.map(MemberID.init(rawValue:)), fastest != me, candidates.contains(fastest),
-            canForward(to: fastest)
+            canForward(to: fastest), peers.isUp(fastest)
         {
             forward(write, to: fastest, now, &queue)
         } else if candidates.contains(me), isReady {
@@ -75,8 +76,10 @@ extension StorageNode {
                 guard error.isCoordinatorsOwn else { throw error }
                 passOver(me, write, error, now, &queue)
             }
-        } else if let holder = candidates.first(where: { $0 != me && canForward(to: $0) }) {
+        } else if let holder = coordinator(among: candidates) {
             forward(write, to: holder, now, &queue)
+        } else if isReady, !write.passedOver.contains(me), mayStandIn(for: holders, write) {
+            try coordinate(write.timed(now.monotonic), write.bucketType, context, .client(write), now, &queue)
         } else if let refusal = write.refusal {
             throw refusal
         } else if holders.contains(me) || holders.contains(where: { peers.canReach($0) }) {
@@ -84,6 +87,23 @@ extension StorageNode {
         } else {
             throw .tooFewReachable(.w, needed: type.w.resolved(for: holders.count), reachable: 0)
         }
+    }
+
+    /// The first that is up, or else can be reached, but for this node.
+    private func coordinator(among candidates: [MemberID]) -> MemberID? {
+        let others = candidates.filter { $0 != me && canForward(to: $0) }
+        return others.first { peers.isUp($0) } ?? others.first
+    }
+
+    /// "A stand-in mints only if no holder can be reached": a second actor in the key's history.
+    private func mayStandIn(for holders: [MemberID], _ write: ClientWrite) -> Bool {
+        let isSloppy =
+            switch write.request {
+            case .put(let put): put.sloppyQuorum ?? true
+            case .delete(let delete): delete.sloppyQuorum ?? true
+            case .get: false
+            }
+        return isSloppy && !holders.contains { peers.canReach($0) } && settings.map.member(me)?.isWished ?? false
     }
 
     /// A coordinator has failed before it minted. A client's write goes to the next holder, where that may help and
@@ -141,7 +161,7 @@ extension StorageNode {
         let forward = Forward(
             correlation: correlation, start: keeper.record.start.number, sequence: forwardSequences[index],
             receiver: receiver.session, request: write.timed(now.monotonic))
-        queue.emit(.send(.forward(forward), to: coordinator))
+        ask(.forward(forward), of: coordinator, now, &queue)
     }
 
     /// This node was chosen to coordinate a write. It does not forward again: that could go in circles.
@@ -165,6 +185,8 @@ extension StorageNode {
             let bucketType = try accept(forward.request.key)
             // The sender then asks the next holder: nothing was minted here.
             guard isReady, !isDraining else { throw .notReady }
+            let partition = settings.map.partition(of: forward.request.key)
+            guard holders(partition, settings.bucketTypes[bucketType]).contains(me) else { throw .notReady }
             let context = try open(forward.request.sealedContext, forward.request.key)
             try coordinate(forward.request, bucketType, context, origin, now, &queue)
         } catch {
@@ -189,10 +211,11 @@ extension StorageNode {
         _ message: Message, to member: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
         switch message {
+        case .probe, .probed: break
         case .fetch(let fetch): onAnswer(fetch.correlation, from: member, .failure(.linkLost), now, &queue)
         case .replicate(let replicate):
             let lost = Replicated(correlation: replicate.correlation, result: .failure(.linkLost))
-            onReplicated(lost, from: member, &queue)
+            onReplicated(lost, from: member, now, &queue)
         case .forward(let forward):
             let name = settings.map.member(member)?.name ?? "\(member)"
             let lost = Forwarded(correlation: forward.correlation, reply: .failed(.coordinatorUnreachable(name)))

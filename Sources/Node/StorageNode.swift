@@ -20,8 +20,13 @@ public struct StorageNode: ~Copyable {
     private var nextClockLook: Instant?
     var gets: RequestTable<GetCoordination>
     var puts: RequestTable<PutCoordination>
+    /// Of ``puts``: those that are answered.
+    var answeredPuts = 0
     var forwards: RequestTable<ForwardedRequest>
     var replicaOperations: RequestTable<ReplicaOperation>
+    var hintOperations: RequestTable<HintOperation>
+    /// By member index.
+    var hintDeliveries: [HintDelivery]
     var deadlines = DeadlineQueue()
     /// By member index: numbers of what was forwarded to it, and what it forwarded here.
     var forwardSequences: [UInt64]
@@ -49,6 +54,8 @@ public struct StorageNode: ~Copyable {
         puts = RequestTable(kind: .put, seed: seed)
         forwards = RequestTable(kind: .forward, seed: seed)
         replicaOperations = RequestTable(kind: .replica, seed: seed)
+        hintOperations = RequestTable(kind: .hint, seed: seed)
+        hintDeliveries = peers.members.map { _ in HintDelivery() }
         forwardSequences = peers.members.map { _ in 0 }
         forwardWindows = peers.members.map { _ in ForwardWindow() }
     }
@@ -68,7 +75,8 @@ public struct StorageNode: ~Copyable {
 
     /// When the next ``Event/tick`` is due.
     public var nextDeadline: Instant? {
-        [deadlines.next, starts.nextDeadline, nextClockLook].reduce(nil) { earliest, next in
+        [deadlines.next, starts.nextDeadline, nextClockLook, peers.nextDeadline, nextHintLook].reduce(nil) {
+            earliest, next in
             guard let earliest, let next else { return earliest ?? next }
             return min(earliest, next)
         }
@@ -76,11 +84,12 @@ public struct StorageNode: ~Copyable {
 
     /// As it was last handed out to be made durable.
     public var record: NodeRecord { keeper.record }
-    public var requestsInFlight: Int { gets.count + puts.count + forwards.count }
+    /// Without puts that are answered and kept for a little.
+    public var requestsInFlight: Int { gets.count + puts.count - answeredPuts + forwards.count }
     public var linkedMembers: [MemberID] { peers.linkedMembers }
     /// What is kept of requests, for its bounds to be held against. A deadline outlives its request by a little.
-    package var kept: (requests: Int, replicaOperations: Int, deadlines: Int) {
-        (requestsInFlight, replicaOperations.count, deadlines.count)
+    package var kept: (requests: Int, replicaOperations: Int, hintOperations: Int, deadlines: Int) {
+        (gets.count + puts.count + forwards.count, replicaOperations.count, hintOperations.count, deadlines.count)
     }
 
     public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {
@@ -100,15 +109,18 @@ public struct StorageNode: ~Copyable {
     private mutating func onMessage(
         _ message: Message, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
-        guard sender != me, peers.index(of: sender) != nil else { return }
+        guard sender != me, let index = peers.index(of: sender) else { return }
+        if message.isAnswer, peers.onHeard(sender, now.monotonic) { hintDeliveries[index].onUp() }
         switch message {
+        case .probe: queue.emit(.send(.probed, to: sender))
+        case .probed: break
         case .startAnnounced(let start): starts.onAnnounced(start, by: sender, keeper: &keeper, into: &queue)
         case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: &keeper, into: &queue)
         case .startConflict(let known): onStartConflict(known, &queue)
         case .fetch(let fetch): onFetch(fetch, from: sender, &queue)
         case .fetched(let fetched): onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)
         case .replicate(let replicate): onReplicate(replicate, from: sender, now, &queue)
-        case .replicated(let replicated): onReplicated(replicated, from: sender, &queue)
+        case .replicated(let replicated): onReplicated(replicated, from: sender, now, &queue)
         case .forward(let forward): onForward(forward, from: sender, now, &queue)
         case .forwarded(let forwarded): onForwarded(forwarded, from: sender, now, &queue)
         }
@@ -118,8 +130,9 @@ public struct StorageNode: ~Copyable {
         switch RequestKind(of: completion.token.rawValue) {
         case .get: onOwnCopyRead(completion, now, &queue)
         case .put: onOwnCopyWritten(completion, now, &queue)
-        case .replica: onReplicaOperation(completion, &queue)
-        case .forward: break
+        case .replica: onReplicaOperation(completion, now, &queue)
+        case .hint: onHintOperation(completion, now, &queue)
+        case .forward, nil: break
         }
     }
 
@@ -139,18 +152,24 @@ public struct StorageNode: ~Copyable {
 
     private mutating func onLinkUp(_ peer: MemberID, _ queue: inout EffectQueue) {
         peers.setLinked(true, peer)
+        if let index = peers.index(of: peer) { hintDeliveries[index].onUp() }
         starts.onLinkUp(peer, keeper: keeper, into: &queue)
     }
 
-    /// Everything that waits for the peer goes on without it at once.
     private mutating func onLinkDown(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         peers.setLinked(false, peer)
+        goOn(without: peer, now, &queue)
+    }
+
+    /// Everything that waits for the peer goes on without it at once.
+    private mutating func goOn(without peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         for correlation in gets.identifiers(where: { $0.waits(for: peer) }) {
             onAnswer(correlation, from: peer, .failure(.linkLost), now, &queue)
         }
         for correlation in puts.identifiers(where: { $0.waits(for: peer) }) {
-            onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, &queue)
+            onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, now, &queue)
         }
+        onHintPeerDown(peer, now)
         for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
             let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
             onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, now, &queue)
@@ -159,12 +178,17 @@ public struct StorageNode: ~Copyable {
 
     private mutating func onTick(_ now: Time, _ queue: inout EffectQueue) {
         starts.onTick(now.monotonic, keeper: &keeper, into: &queue)
+        for (member, wentDown) in peers.onTick(now.monotonic) {
+            queue.emit(.send(.probe, to: member))
+            if wentDown { goOn(without: member, now, &queue) }
+        }
+        lookAfterHints(now, &queue)
         while let correlation = deadlines.pop(due: now.monotonic) {
             switch RequestKind(of: correlation) {
             case .get: onGetDeadline(correlation, now, &queue)
             case .put: onPutDeadline(correlation, now, &queue)
             case .forward: onForwardDeadline(correlation, now, &queue)
-            case .replica: break
+            case .replica, .hint, nil: break
             }
         }
     }
@@ -180,6 +204,12 @@ public struct StorageNode: ~Copyable {
             let rest = min(clock.millisecondsToReservation(wall: now.wall), clock.window / 2)
             nextClockLook = now.monotonic.advanced(byMilliseconds: Int(rest))
         }
+    }
+
+    /// Sends what the member has to answer: whether it does tells how it is.
+    mutating func ask(_ message: Message, of member: MemberID, _ now: Time, _ queue: inout EffectQueue) {
+        peers.onAsked(member, now.monotonic)
+        queue.emit(.send(message, to: member))
     }
 
     /// Tells whoever asked for a write.

@@ -11,8 +11,10 @@ struct BirthReservation {
     private var source: ActorSource
 
     /// Births given before are all below the ceiling found.
-    init(engine: any LocalPersistenceEngine) throws {
-        var ceiling: UInt64 = 0
+    ///
+    /// - Parameter isOfHints: A key's own record and its hints are in two stores: their births must never be the same.
+    init(engine: any LocalPersistenceEngine, isOfHints: Bool) throws {
+        var ceiling: UInt64 = isOfHints ? 1 << 56 : 0
         try engine.read(Self.key) { value in
             guard let value else { return }
             var buffer = ByteBuffer(bytes: value)

@@ -16,6 +16,8 @@ public final class ObjectStore: @unchecked Sendable {
     private let onDamage: @Sendable (ObjectKey, _ reason: String) -> Void
     private let counters = NIOLockedValueBox(ObjectStoreStatistics())
     private var births: BirthReservation
+    /// Of a store that keeps hints.
+    var hints: HintBook?
     /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
     /// leaves its commits to the page cache, where they look as if they stood.
     private var hasUnsyncedCommits = true
@@ -23,13 +25,18 @@ public final class ObjectStore: @unchecked Sendable {
     /// The start that uses it.
     var start: StartRecord?
 
-    /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
+    /// - Parameters:
+    ///   - hints: What it takes of hints; nil: none.
+    ///   - onDamage: Called, on the thread that met it, for each record that is not what was written.
     public init(
-        engine: any LocalPersistenceEngine, onDamage: @escaping @Sendable (ObjectKey, _ reason: String) -> Void
+        engine: any LocalPersistenceEngine, hints: HintLimits? = nil,
+        onDamage: @escaping @Sendable (ObjectKey, _ reason: String) -> Void
     ) throws {
         self.engine = engine
         self.onDamage = onDamage
-        births = try BirthReservation(engine: engine)
+        self.hints = try hints.map { try HintBook($0, in: engine) }
+        births = try BirthReservation(engine: engine, isOfHints: hints != nil)
+        if let book = self.hints { counters.withLockedValue { ($0.hints, $0.hintBytes) = (book.total, book.bytes) } }
     }
 
     public var statistics: ObjectStoreStatistics { counters.withLockedValue { $0 } }
@@ -38,13 +45,19 @@ public final class ObjectStore: @unchecked Sendable {
 
     /// Answers a ``StorageOperation/read``.
     public func read(_ request: StorageRequest) -> StorageCompletion {
-        switch load(request.key, RecordKey.object(request.key, partition: request.partition)) {
-        case .success(let record): .read(request.token, record?.object)
-        case .failure(let failure): .failed(request.token, failure)
+        let recordKey: ByteBuffer
+        switch request.place {
+        case .hints(let members, let policy): return readHints(request, for: members, policy)
+        case .own: recordKey = RecordKey.object(request.key, partition: request.partition)
+        case .hint(let member): recordKey = RecordKey.hint(request.key, partition: request.partition, for: member)
+        }
+        switch load(request.key, recordKey) {
+        case .success(let record): return .read(request.token, record?.object)
+        case .failure(let failure): return .failed(request.token, failure)
         }
     }
 
-    private func load(_ key: ObjectKey, _ recordKey: ByteBuffer) -> Result<Record?, StorageFailure> {
+    func load(_ key: ObjectKey, _ recordKey: ByteBuffer) -> Result<Record?, StorageFailure> {
         do {
             var bytes: ByteBuffer?
             try engine.read(recordKey) { value in
@@ -102,7 +115,7 @@ public final class ObjectStore: @unchecked Sendable {
     private func add(
         _ request: StorageRequest, to group: inout WriteGroup, _ complete: (StorageCompletion) -> Void
     ) throws(StorageFailure) {
-        let recordKey = RecordKey.object(request.key, partition: request.partition)
+        let recordKey = try recordKey(of: request)
         let stored = try stored(request.key, recordKey, group)
         switch request.operation {
         case .read: return
@@ -123,7 +136,7 @@ public final class ObjectStore: @unchecked Sendable {
                 case .conditionFailed(let failure): throw .conditionFailed(failure)
                 }
             }
-            try group.put(Record(mark: minted.mark, object: minted.object), under: recordKey)
+            try put(Record(mark: minted.mark, object: minted.object), over: stored, request.place, recordKey, &group)
             if minted.truncatedEntries > 0 {
                 counters.withLockedValue { $0.truncatedEntries += minted.truncatedEntries }
             }
@@ -132,11 +145,36 @@ public final class ObjectStore: @unchecked Sendable {
         case .merge(let object, let policy, let durability):
             if var record = stored {
                 // Nothing new: nothing to write. A sync may still be due for what was written before.
-                if record.object.merge(object, policy: policy) { try group.put(record, under: recordKey) }
+                if record.object.merge(object, policy: policy) {
+                    try put(record, over: stored, request.place, recordKey, &group)
+                }
             } else {
-                try group.put(Record(mark: nil, object: object), under: recordKey)
+                try put(Record(mark: nil, object: object), over: nil, request.place, recordKey, &group)
             }
             group.expect(request.token, durability, minted: false)
+        case .dropHint(let order, let delivered):
+            try dropHint(order, delivered, stored, request, recordKey, &group)
+            group.expect(request.token, .sometime, minted: false)
+        }
+    }
+
+    private func put(
+        _ record: Record, over stored: Record?, _ place: RecordPlace, _ recordKey: ByteBuffer, _ group: inout WriteGroup
+    ) throws(StorageFailure) {
+        guard case .hint(let member) = place else {
+            try group.put(record, under: recordKey)
+            return
+        }
+        try putHint(record, over: stored, for: member, recordKey, &group)
+    }
+
+    private func recordKey(of request: StorageRequest) throws(StorageFailure) -> ByteBuffer {
+        switch request.place {
+        case .own: return RecordKey.object(request.key, partition: request.partition)
+        case .hint(let member):
+            guard hints != nil else { throw .failed("a hint for a store that keeps none") }
+            return RecordKey.hint(request.key, partition: request.partition, for: member)
+        case .hints: throw .failed("a write of hints for several holders at once")
         }
     }
 
@@ -145,7 +183,7 @@ public final class ObjectStore: @unchecked Sendable {
     private func stored(
         _ key: ObjectKey, _ recordKey: ByteBuffer, _ group: WriteGroup
     ) throws(StorageFailure) -> Record? {
-        if let pending = group.record(under: recordKey) { return pending }
+        if let pending = group.pending(under: recordKey) { return pending }
         switch load(key, recordKey) {
         case .success(let record): return record
         case .failure(.damaged): return nil
@@ -173,7 +211,9 @@ public final class ObjectStore: @unchecked Sendable {
         }
         if let reservation { births.reserved(reservation) }
         hasUnsyncedCommits = syncs ? false : (hasUnsyncedCommits || !batch.isEmpty)
+        let kept = hints.map { ($0.total, $0.bytes) }
         counters.withLockedValue {
+            if let kept { ($0.hints, $0.hintBytes) = kept }
             $0.groups += 1
             $0.writes += group.expected.count
         }
@@ -224,6 +264,7 @@ public final class ObjectStore: @unchecked Sendable {
 
     private func fail(_ group: WriteGroup, _ failure: StorageFailure, _ complete: (StorageCompletion) -> Void) {
         if group.expected.contains(where: \.minted) { births.distrust() }
+        for change in group.hintChanges { hints?.take(change.reversed) }
         if case .ended = failure { ended = failure }
         counters.withLockedValue { $0.failedGroups += 1 }
         for expected in group.expected { complete(.failed(expected.token, failure)) }
@@ -256,6 +297,9 @@ public struct ObjectStoreStatistics: Sendable, Equatable {
     public var failedGroups = 0
     /// Entries cut off version vectors (Dynamo §4.4).
     public var truncatedEntries = 0
+    /// Kept for other nodes, now.
+    public var hints = 0
+    public var hintBytes = 0
 
     public init() {}
 }

@@ -2,17 +2,20 @@ import CXXHash
 import NIOCore
 import Versions
 
-/// An object as a store keeps it: `format | checksum | mint mark | object`.
+/// An object as a store keeps it: `format | checksum | flags | mint mark | order | object`.
 ///
 /// The checksum (XXH3, 64 bits) covers the record's key too, so that a record under a wrong key is as damaged as one
 /// with a flipped bit.
 struct Record {
     /// Present where this node minted this record's newest own version here; never replicated.
     var mark: MintMark?
+    /// Of a hint: its place in the order of delivery.
+    var order: UInt64?
     var object: VersionedObject
 
     private static let format: UInt8 = 1
     private static let markFlag: UInt8 = 1
+    private static let orderFlag: UInt8 = 2
 
     func encoded(under key: ByteBuffer) -> ByteBuffer {
         var buffer = ByteBuffer()
@@ -22,21 +25,17 @@ struct Record {
         buffer.reserveCapacity(contents)
         buffer.writeInteger(Self.format)
         buffer.writeInteger(UInt64(0))
-        if let mark {
-            buffer.writeInteger(Self.markFlag)
-            buffer.writeInteger(mark.incarnation)
-            buffer.writeInteger(mark.birth)
-            buffer.writeInteger(mark.counter)
-        } else {
-            buffer.writeInteger(UInt8(0))
-        }
+        buffer.writeInteger((mark == nil ? 0 : Self.markFlag) | (order == nil ? 0 : Self.orderFlag))
+        if let mark { buffer.writeMultipleIntegers(mark.incarnation, mark.birth, mark.counter) }
+        if let order { buffer.writeInteger(order) }
         object.encode(into: &buffer)
         buffer.setInteger(Self.checksum(of: buffer, under: key), at: buffer.readerIndex + 1)
         return buffer
     }
 
-    init(mark: MintMark?, object: VersionedObject) {
+    init(mark: MintMark?, order: UInt64? = nil, object: VersionedObject) {
         self.mark = mark
+        self.order = order
         self.object = object
     }
 
@@ -54,6 +53,10 @@ struct Record {
                 let counter = buffer.readInteger(as: UInt64.self)
             else { throw RecordDamaged(reason: "ends early") }
             mark = MintMark(incarnation: incarnation, birth: birth, counter: counter)
+        }
+        if flags & Self.orderFlag != 0 {
+            guard let order = buffer.readInteger(as: UInt64.self) else { throw RecordDamaged(reason: "ends early") }
+            self.order = order
         }
         do {
             object = try VersionedObject(decoding: &buffer)

@@ -10,13 +10,20 @@ public enum RecordKey {
         case metadata = 1
         case object = 2
         case index = 3
+        /// What is kept for a holder: an object's key, with its member behind it.
         case hint = 4
+        /// The hints' order of delivery: `member | order`, and as its value the hint's key.
+        case hintOrder = 5
     }
 
     public static func object(_ key: ObjectKey, partition: Int) -> ByteBuffer {
+        record(.object, key, partition: partition)
+    }
+
+    private static func record(_ kind: Kind, _ key: ObjectKey, partition: Int) -> ByteBuffer {
         var buffer = ByteBuffer()
-        buffer.reserveCapacity(key.canonicalBytes.readableBytes + 16)
-        buffer.writeInteger(Kind.object.rawValue)
+        buffer.reserveCapacity(key.canonicalBytes.readableBytes + 24)
+        buffer.writeInteger(kind.rawValue)
         buffer.writeInteger(UInt16(truncatingIfNeeded: partition))
         writeEscaped(key.type, into: &buffer)
         writeEscaped(key.bucket, into: &buffer)
@@ -25,13 +32,58 @@ public enum RecordKey {
     }
 
     /// The object whose record stands there, and its partition; nil where the key is none of an object's.
-    static func object(in key: ByteBuffer) -> (ObjectKey, partition: Int)? {
+    static func object(in key: ByteBuffer) -> (ObjectKey, partition: Int)? { object(in: key, .object) }
+
+    private static func object(in key: ByteBuffer, _ kind: Kind) -> (ObjectKey, partition: Int)? {
         var rest = key
-        guard rest.readInteger(as: UInt8.self) == Kind.object.rawValue,
+        guard rest.readInteger(as: UInt8.self) == kind.rawValue,
             let partition = rest.readInteger(as: UInt16.self),
             let type = readEscaped(from: &rest), let bucket = readEscaped(from: &rest)
         else { return nil }
         return (ObjectKey(type: type, bucket: bucket, key: rest), Int(partition))
+    }
+
+    // MARK: Hints
+
+    static func hint(_ key: ObjectKey, partition: Int, for member: MemberID) -> ByteBuffer {
+        var buffer = record(.hint, key, partition: partition)
+        buffer.writeInteger(member.rawValue)
+        return buffer
+    }
+
+    package static func hint(in key: ByteBuffer) -> (ObjectKey, partition: Int, member: MemberID)? {
+        var rest = key
+        let length = rest.readableBytes - MemoryLayout<UInt64>.size
+        guard length > 0, let object = rest.readSlice(length: length), let member = rest.readInteger(as: UInt64.self),
+            let (key, partition) = Self.object(in: object, .hint)
+        else { return nil }
+        return (key, partition, MemberID(rawValue: member))
+    }
+
+    static var allHints: KeyRange { range(of: .hint) }
+
+    static func hintOrder(_ order: UInt64, for member: MemberID) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeMultipleIntegers(Kind.hintOrder.rawValue, member.rawValue, order)
+        return buffer
+    }
+
+    static func hintOrder(in key: ByteBuffer) -> (member: MemberID, order: UInt64)? {
+        var rest = key
+        guard let (kind, member, order) = rest.readMultipleIntegers(as: (UInt8, UInt64, UInt64).self),
+            kind == Kind.hintOrder.rawValue
+        else { return nil }
+        return (MemberID(rawValue: member), order)
+    }
+
+    /// A member's hints behind `order`, in the order of delivery.
+    static func hintOrders(for member: MemberID, after order: UInt64) -> KeyRange {
+        KeyRange(
+            from: hintOrder(order == .max ? order : order + 1, for: member), to: hintOrder(.max, for: member))
+    }
+
+    private static func range(of kind: Kind) -> KeyRange {
+        KeyRange(from: ByteBuffer(integer: kind.rawValue), to: ByteBuffer(integer: kind.rawValue + 1))
     }
 
     /// All objects of a partition.

@@ -1,6 +1,7 @@
 import Engines
 import NIOCore
 import Node
+import Placement
 
 /// The operations of one engine transaction, as far as they have come.
 struct WriteGroup {
@@ -16,11 +17,33 @@ struct WriteGroup {
     /// What the strictest of them asks.
     private(set) var durability = WriteDurability.sometime
     /// What the group has made of a record: later operations of the group build on it.
-    private var records: [ByteBuffer: Record] = [:]
+    private var records: [ByteBuffer: Record?] = [:]
+    /// To be taken back if the group fails.
+    private(set) var hintChanges: [HintChange] = []
 
-    func record(under key: ByteBuffer) -> Record? { records[key] }
+    /// What the group has made of a record so far: nil where it has not touched it, and nil within where it is gone.
+    func pending(under key: ByteBuffer) -> Record?? { records[key] }
 
-    mutating func put(_ record: Record, under key: ByteBuffer) throws(StorageFailure) {
+    mutating func delete(_ key: ByteBuffer) {
+        batch.delete(key)
+        records[key] = .some(nil)
+    }
+
+    mutating func putHintOrder(_ order: UInt64, for member: MemberID, of hint: ByteBuffer) {
+        batch.put(hint, for: RecordKey.hintOrder(order, for: member))
+    }
+
+    mutating func deleteHintOrder(_ order: UInt64, for member: MemberID) {
+        batch.delete(RecordKey.hintOrder(order, for: member))
+    }
+
+    mutating func note(_ change: HintChange) {
+        hintChanges.append(change)
+    }
+
+    /// Returns the record's length.
+    @discardableResult
+    mutating func put(_ record: Record, under key: ByteBuffer) throws(StorageFailure) -> Int {
         guard key.readableBytes <= EngineLimits.maximumKeyLength else {
             throw .tooLarge(bytes: key.readableBytes, limit: EngineLimits.maximumKeyLength)
         }
@@ -29,7 +52,8 @@ struct WriteGroup {
             throw .tooLarge(bytes: bytes.readableBytes, limit: EngineLimits.maximumValueLength)
         }
         batch.put(bytes, for: key)
-        records[key] = record
+        records[key] = .some(record)
+        return bytes.readableBytes
     }
 
     mutating func expect(_ token: StorageToken, _ durability: WriteDurability, minted: Bool) {

@@ -48,7 +48,9 @@ import Versions
         #expect(node.request(put(key)).forwards.first?.to == holders[1])
         node.handle(.linkDown(holders[1]))
         node.handle(.linkDown(holders[2]))
-        #expect(node.request(put(key)).failure == .tooFewReachable(.w, needed: 2, reachable: 0))
+        var strict = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
+        strict.sloppyQuorum = false
+        #expect(node.request(.put(strict)).failure == .tooFewReachable(.w, needed: 2, reachable: 0))
     }
 
     @Test("each forward to a member has the next number")

@@ -11,6 +11,7 @@ final class NodeHarness {
         var storage: [StorageRequest] = []
         var replies: [(id: UInt64, reply: ClientReply)] = []
         var records: [NodeRecord] = []
+        var scans: [HintScan] = []
     }
 
     static let contextKey = ContextKey(1, 2)
@@ -41,7 +42,7 @@ final class NodeHarness {
         let ids = map.members.map(\.id)
         members = ids
         let types = try BucketTypes(types ?? [BucketType(name: "default", store: "main", n: n)], stores: ["main"])
-        var settings = NodeSettings(map: map, bucketTypes: types, contextKey: Self.contextKey)
+        var settings = NodeSettings(map: map, bucketTypes: types, hintStore: 1, contextKey: Self.contextKey)
         change(&settings)
         machine = StorageNode(
             settings: settings,
@@ -108,6 +109,7 @@ final class NodeHarness {
             switch effect {
             case .send(let message, let member): effects.sent.append((message, member))
             case .storage(let request): effects.storage.append(request)
+            case .scanHints(let scan): effects.scans.append(scan)
             case .persist(let record): effects.records.append(record)
             case .reply(let id, let reply): effects.replies.append((id.rawValue, reply))
             }
@@ -172,6 +174,7 @@ extension NodeHarness.Effects {
         storage += other.storage
         replies += other.replies
         records += other.records
+        scans += other.scans
     }
 
     var fetches: [(fetch: Fetch, to: MemberID)] {
@@ -180,6 +183,10 @@ extension NodeHarness.Effects {
 
     var replicates: [(replicate: Replicate, to: MemberID)] {
         sent.compactMap { if case .replicate(let replicate) = $0.message { (replicate, $0.to) } else { nil } }
+    }
+
+    var probes: [MemberID] {
+        sent.compactMap { if case .probe = $0.message { $0.to } else { nil } }
     }
 
     var forwards: [(forward: Forward, to: MemberID)] {

@@ -1,3 +1,4 @@
+import Placement
 import Testing
 
 @testable import Node
@@ -18,12 +19,10 @@ import Testing
 
     /// 0: failed, 1: stored, 2: stored durably.
     private func check(n: Int, w: Int, pw: Int, dw: Int, _ course: [Int]) {
-        var tally = WriteTally(w: w, pw: pw, dw: dw, replicas: n, holders: n)
+        let tally = WriteTally(w: w, pw: pw, dw: dw)
+        var slots = Self.slots(n)
         for (position, answer) in course.enumerated() {
-            switch answer {
-            case 0: tally.onFailed(isHolder: true)
-            default: tally.onStored(isHolder: true, durable: answer == 2)
-            }
+            _ = slots[position].onAnswer(from: slots[position].holder, Self.result(answer))
             let seen = course[...position]
             let stored = seen.filter { $0 > 0 }.count
             let durable = seen.filter { $0 == 2 }.count
@@ -41,10 +40,42 @@ import Testing
                     .undecided
                 }
             // A plain comparison: there are hundreds of thousands.
-            if tally.verdict != expected {
-                Issue.record("n \(n), w \(w), pw \(pw), dw \(dw), \(seen): \(tally.verdict), not \(expected)")
+            let verdict = tally.verdict(of: slots)
+            if verdict != expected {
+                Issue.record("n \(n), w \(w), pw \(pw), dw \(dw), \(seen): \(verdict), not \(expected)")
             }
         }
+    }
+
+    private static func slots(_ n: Int) -> [ReplicaSlot] {
+        (0..<n).map { ReplicaSlot(holder: MemberID(rawValue: UInt64($0)), isAsked: true) }
+    }
+
+    private static func result(_ answer: Int) -> Result<Bool, ReplicaFailure> {
+        answer == 0 ? .failure(.linkLost) : .success(answer == 2)
+    }
+
+    @Test("a holder and its stand-in fill one place between them, and only the holder counts for PW")
+    func standIns() {
+        let standIn = MemberID(rawValue: 99)
+        let tally = WriteTally(w: 2, pw: 1, dw: 1)
+        var slots = Self.slots(2)
+        slots[0].engage(standIn)
+        let isFirst = slots[0].onAnswer(from: standIn, .success(true))
+        let isRepeated = !slots[0].onAnswer(from: standIn, .success(true))
+        let holder = slots[0].holder
+        let isHolders = slots[0].onAnswer(from: holder, .failure(.linkLost))
+        #expect(isFirst && isRepeated && isHolders)
+        #expect(tally.verdict(of: slots) == .undecided)
+        _ = slots[1].onAnswer(from: slots[1].holder, .success(false))
+        #expect(tally.verdict(of: slots) == .met)
+        let one = WriteTally(w: 1, pw: 2, dw: 0)
+        #expect(one.verdict(of: slots) == .impossible(.pw, needed: 2, got: 1))
+        var both = Self.slots(2)
+        both[0].engage(standIn)
+        _ = both[0].onAnswer(from: standIn, .success(true))
+        _ = both[0].onAnswer(from: both[0].holder, .success(true))
+        #expect(tally.verdict(of: both) == .undecided, "two copies in one place")
     }
 
     @Test("a read's tally agrees with plain counting, for all numbers and all courses of events")
@@ -110,10 +141,11 @@ import Testing
 
     @Test("the numbers of a failure are those of the quorum that fails first")
     func numbers() {
-        var tally = WriteTally(w: 3, pw: 0, dw: 0, replicas: 3, holders: 3)
-        tally.onStored(isHolder: true, durable: false)
-        tally.onFailed(isHolder: true)
-        #expect(tally.verdict == .impossible(.w, needed: 3, got: 1))
-        #expect(tally.lacking.needed == 3 && tally.lacking.got == 1)
+        let tally = WriteTally(w: 3, pw: 0, dw: 0)
+        var slots = Self.slots(3)
+        _ = slots[0].onAnswer(from: slots[0].holder, .success(false))
+        _ = slots[1].onAnswer(from: slots[1].holder, .failure(.linkLost))
+        #expect(tally.verdict(of: slots) == .impossible(.w, needed: 3, got: 1))
+        #expect(tally.lacking(slots).needed == 3 && tally.lacking(slots).got == 1)
     }
 }

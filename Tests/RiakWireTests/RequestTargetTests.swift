@@ -76,8 +76,8 @@ struct RequestTargetTests {
     func options() throws {
         let options = try RequestTarget(
             parsing: "/ping?r=0&pr=one&w=quorum&pw=all&dw=default&rw=12&basic_quorum=True&notfound_ok=default"
-                + "&returnbody=FALSE&timeout=1&vtag=a%2Bb+c&x=%20&y&=&asis=false&node_confirms=default"
-                + "&sync_on_write=backend"
+                + "&sloppy_quorum=false&returnbody=FALSE&timeout=1&vtag=a%2Bb+c&x=%20&y&=&asis=false"
+                + "&node_confirms=default&sync_on_write=backend"
         ).options
         var expected = RequestOptions()
         expected.r = .count(0)
@@ -87,6 +87,7 @@ struct RequestTargetTests {
         expected.dw = .byDefault
         expected.rw = .count(12)
         expected.basicQuorum = true
+        expected.sloppyQuorum = false
         expected.returnBody = false
         expected.timeoutMilliseconds = 1
         expected.vtag = "a+b c"

@@ -55,7 +55,7 @@ import Versions
     }
 
     private func loss(_ node: Int, synced: Bool) -> KeyLedger.Loss {
-        KeyLedger.Loss(time: 150, node: node, includesSynced: synced)
+        KeyLedger.Loss(time: 150, place: node, includesSynced: synced)
     }
 
     @Test("what was acknowledged is there, or superseded by somebody who had seen it, or may have been deleted")
@@ -87,7 +87,7 @@ import Versions
         var careless = put(1)
         careless.dw = .count(0)
         #expect(try complaint([careless], end: [], losses: [loss(0, synced: false), loss(1, synced: false)]) == nil)
-        let early = [KeyLedger.Loss(time: 50, node: 0, includesSynced: true), loss(1, synced: true)]
+        let early = [KeyLedger.Loss(time: 50, place: 0, includesSynced: true), loss(1, synced: true)]
         #expect(try complaint(writes, end: [], losses: early) != nil, "a loss before the write excuses nothing")
     }
 

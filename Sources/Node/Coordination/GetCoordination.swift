@@ -3,6 +3,9 @@ import Versions
 
 /// The state machine of one get at its coordinator (Dynamo §4.5, §5): ask R replicas, hedge the slow, reconcile,
 /// answer, and afterwards repair the replicas that returned something older.
+///
+/// Stand-ins are asked for what they keep for holders that cannot be reached (§4.6). What they have counts towards R,
+/// that they have nothing does not.
 struct GetCoordination {
     /// Whom the result is for.
     enum Purpose {
@@ -25,14 +28,17 @@ struct GetCoordination {
     let timeoutMilliseconds: Int
     let deadline: Instant
 
-    /// The replicas that can be reached, in the order in which they are asked.
+    /// The replicas that can be reached, in the order in which they are asked: holders, then stand-ins.
     private let candidates: [MemberID]
+    private let holderCount: Int
+    /// Holders that stand-ins are asked about.
+    let stoodInFor: [MemberID]
     private var asked = 0
     private(set) var tally: ReadTally
     private(set) var answers: [Answer] = []
     /// What the answers so far make together.
     private(set) var merged: VersionedObject?
-    /// The replica that answered first (Dynamo §6.4).
+    /// The holder that answered first (Dynamo §6.4).
     private(set) var fastest: MemberID?
     private(set) var isAnswered = false
     /// Whether it has answered and had its extra time for late replies.
@@ -40,18 +46,23 @@ struct GetCoordination {
 
     init(
         purpose: Purpose, key: ObjectKey, bucketType: Int, partition: Int, policy: ConflictPolicy,
-        candidates: [MemberID], tally: ReadTally, timeoutMilliseconds: Int, deadline: Instant
+        holders: [MemberID], standIns: [MemberID], stoodInFor: [MemberID], tally: ReadTally, timeoutMilliseconds: Int,
+        deadline: Instant
     ) {
         self.purpose = purpose
         self.key = key
         self.bucketType = bucketType
         self.partition = partition
         self.policy = policy
-        self.candidates = candidates
+        candidates = holders + standIns
+        holderCount = holders.count
+        self.stoodInFor = stoodInFor
         self.tally = tally
         self.timeoutMilliseconds = timeoutMilliseconds
         self.deadline = deadline
     }
+
+    func isHolder(_ member: MemberID) -> Bool { candidates[..<holderCount].contains(member) }
 
     /// Whether a hedge would find a replica that has not been asked.
     var hasMoreToAsk: Bool { asked < candidates.count }
@@ -69,10 +80,11 @@ struct GetCoordination {
         guard candidates[..<asked].contains(member), !answers.contains(where: { $0.member == member }) else {
             return false
         }
+        let isHolder = isHolder(member)
         switch result {
         case .success(let object?):
-            fastest = fastest ?? member
-            tally.onFound(isHolder: true)
+            if isHolder { fastest = fastest ?? member }
+            tally.onFound(isHolder: isHolder)
             answers.append(Answer(member: member, object: .some(object)))
             if merged == nil {
                 merged = object
@@ -80,11 +92,15 @@ struct GetCoordination {
                 _ = merged?.merge(object, policy: policy)
             }
         case .success(nil):
-            fastest = fastest ?? member
-            tally.onNotFound(isHolder: true)
+            if isHolder {
+                fastest = fastest ?? member
+                tally.onNotFound(isHolder: true)
+            } else {
+                tally.onNothingKept()
+            }
             answers.append(Answer(member: member, object: .some(nil)))
         case .failure:
-            tally.onFailed(isHolder: true)
+            tally.onFailed(isHolder: isHolder)
             answers.append(Answer(member: member, object: nil))
         }
         return true
@@ -106,11 +122,11 @@ struct GetCoordination {
     /// All that were asked have answered: nothing more will be learnt.
     var isComplete: Bool { answers.count == asked }
 
-    /// The replicas that returned less than the answers make together, damaged copies included (Dynamo §5, read
+    /// The holders that returned less than the answers make together, damaged copies included (Dynamo §5, read
     /// repair).
     var staleReplicas: [MemberID] {
         guard let merged else { return [] }
-        return answers.compactMap { answer in
+        return answers.filter { isHolder($0.member) }.compactMap { answer in
             switch answer.object {
             case .some(.some(let object)): object == merged ? nil : answer.member
             case .some(.none), .none: answer.member

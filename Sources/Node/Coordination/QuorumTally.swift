@@ -2,13 +2,14 @@
 struct QuorumCount: Hashable {
     let kind: QuorumKind
     let needed: Int
-    private(set) var got = 0
+    private(set) var got: Int
     /// Replicas that may still add to it, asked or not.
     private(set) var open: Int
 
-    init(_ kind: QuorumKind, needed: Int, open: Int) {
+    init(_ kind: QuorumKind, needed: Int, got: Int = 0, open: Int) {
         self.kind = kind
         self.needed = needed
+        self.got = got
         self.open = open
     }
 
@@ -29,37 +30,45 @@ enum QuorumVerdict: Hashable {
     case impossible(QuorumKind, needed: Int, got: Int)
 }
 
-/// Counts a write's answers. It only says: enough, or impossible, or neither yet.
+/// What a write's answers come to. It only says: enough, or impossible, or neither yet.
 struct WriteTally {
-    private var w: QuorumCount
-    private var pw: QuorumCount
-    private var dw: QuorumCount
+    let w: Int
+    let pw: Int
+    let dw: Int
 
-    /// - Parameters:
-    ///   - replicas: How many the write is sent to.
-    ///   - holders: How many of them are holders.
-    init(w: Int, pw: Int, dw: Int, replicas: Int, holders: Int) {
-        self.w = QuorumCount(.w, needed: w, open: replicas)
-        self.pw = QuorumCount(.pw, needed: pw, open: holders)
-        self.dw = QuorumCount(.dw, needed: dw, open: replicas)
+    func verdict(of slots: [ReplicaSlot]) -> QuorumVerdict {
+        QuorumVerdict(of: stored(slots), byHolders(slots), durable(slots))
     }
 
-    mutating func onStored(isHolder: Bool, durable: Bool) {
-        w.answer(counts: true)
-        if isHolder { pw.answer(counts: true) }
-        dw.answer(counts: durable)
+    /// What a write that times out was waiting for.
+    func lacking(_ slots: [ReplicaSlot]) -> QuorumCount {
+        let stored = stored(slots)
+        return [stored, byHolders(slots), durable(slots)].first { !$0.isMet } ?? stored
     }
 
-    mutating func onFailed(isHolder: Bool) {
-        w.answer(counts: false)
-        if isHolder { pw.answer(counts: false) }
-        dw.answer(counts: false)
+    private func stored(_ slots: [ReplicaSlot]) -> QuorumCount {
+        count(.w, w, slots, \.isStored, \.isOpen)
     }
 
-    var verdict: QuorumVerdict { QuorumVerdict(of: w, pw, dw) }
-    /// What a request that times out was waiting for.
-    var lacking: QuorumCount { [w, pw, dw].first { !$0.isMet } ?? w }
-    var isComplete: Bool { w.open == 0 }
+    private func byHolders(_ slots: [ReplicaSlot]) -> QuorumCount {
+        count(.pw, pw, slots, \.isHolderStored, \.isHolderOpen)
+    }
+
+    private func durable(_ slots: [ReplicaSlot]) -> QuorumCount {
+        count(.dw, dw, slots, \.isDurable, \.isOpen)
+    }
+
+    private func count(
+        _ kind: QuorumKind, _ needed: Int, _ slots: [ReplicaSlot], _ isMet: (ReplicaSlot) -> Bool,
+        _ isOpen: (ReplicaSlot) -> Bool
+    ) -> QuorumCount {
+        var got = 0
+        var open = 0
+        for slot in slots {
+            if isMet(slot) { got += 1 } else if isOpen(slot) { open += 1 }
+        }
+        return QuorumCount(kind, needed: needed, got: got, open: open)
+    }
 }
 
 /// Counts a read's answers.
@@ -95,6 +104,11 @@ struct ReadTally {
         if isHolder { pr.answer(counts: notFoundOK) }
     }
 
+    /// A stand-in that has nothing to say: only a holder can know that there is no object.
+    mutating func onNothingKept() {
+        r.answer(counts: false)
+    }
+
     mutating func onFailed(isHolder: Bool) {
         failed += 1
         r.answer(counts: false)
@@ -107,7 +121,8 @@ struct ReadTally {
         let verdict = QuorumVerdict(of: r, pr)
         guard verdict != .met, found == 0, failed == 0 else { return verdict }
         if let basicQuorum, notFound >= basicQuorum { return .met }
-        return r.open == 0 ? .met : .undecided
+        guard r.open == 0 else { return .undecided }
+        return notFound >= r.needed ? .met : verdict
     }
 
     var lacking: QuorumCount { r.isMet ? pr : r }

@@ -7,7 +7,7 @@ struct RequestTable<State> {
     }
 
     private static var slotBits: UInt64 { 20 }
-    private static var kindBits: UInt64 { 2 }
+    private static var kindBits: UInt64 { 3 }
 
     private let kind: RequestKind
     private var serial: UInt64
@@ -86,13 +86,10 @@ enum RequestKind: UInt64 {
     case put = 1
     case forward = 2
     case replica = 3
+    case hint = 4
 
-    init(of correlation: Correlation) {
-        switch correlation & 3 {
-        case 0: self = .get
-        case 1: self = .put
-        case 2: self = .forward
-        default: self = .replica
-        }
+    /// Nil for what no table of this version gives.
+    init?(of correlation: Correlation) {
+        self.init(rawValue: correlation & 7)
     }
 }

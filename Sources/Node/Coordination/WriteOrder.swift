@@ -15,6 +15,7 @@ struct WriteOrder {
     let w: Quorum?
     let pw: Quorum?
     let dw: Quorum?
+    let isSloppy: Bool
     var timeoutMilliseconds: Int?
 
     init(_ put: PutRequest, _ context: Context?, _ condition: MintCondition?) {
@@ -24,6 +25,7 @@ struct WriteOrder {
         self.context = context
         self.condition = condition
         (r, pr, w, pw, dw) = (put.r, put.pr, put.w, put.pw, put.dw)
+        isSloppy = put.sloppyQuorum ?? true
         timeoutMilliseconds = put.timeoutMilliseconds
     }
 
@@ -34,6 +36,7 @@ struct WriteOrder {
         self.context = context
         self.condition = condition
         (r, pr, w, pw, dw) = (delete.r, delete.pr, delete.w, delete.pw, delete.dw)
+        isSloppy = delete.sloppyQuorum ?? true
         timeoutMilliseconds = delete.timeoutMilliseconds
     }
 

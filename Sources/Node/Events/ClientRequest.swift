@@ -57,6 +57,8 @@ public struct GetRequest: Sendable {
     public var basicQuorum: Bool?
     /// Whether a replica without the object counts towards R.
     public var notFoundOK: Bool?
+    /// Whether stand-ins are asked for what they keep for holders that cannot be reached; nil: yes.
+    public var sloppyQuorum: Bool?
     public var timeoutMilliseconds: Int?
 
     public init(key: ObjectKey) {
@@ -77,6 +79,8 @@ public struct PutRequest: Sendable {
     public var w: Quorum?
     public var pw: Quorum?
     public var dw: Quorum?
+    /// Whether stand-ins may take the place of holders that cannot be reached; nil: yes.
+    public var sloppyQuorum: Bool?
     /// Answer with the object as the coordinator holds it after the write.
     public var returnBody = false
     public var timeoutMilliseconds: Int?
@@ -111,6 +115,8 @@ public struct DeleteRequest: Sendable {
     public var w: Quorum?
     public var pw: Quorum?
     public var dw: Quorum?
+    /// Whether stand-ins may take the place of holders that cannot be reached; nil: yes.
+    public var sloppyQuorum: Bool?
     public var timeoutMilliseconds: Int?
 
     public init(key: ObjectKey, context: ByteBuffer? = nil) {

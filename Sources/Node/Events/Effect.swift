@@ -4,6 +4,7 @@ public import Placement
 public enum Effect: Sendable {
     case send(Message, to: MemberID)
     case storage(StorageRequest)
+    case scanHints(HintScan)
     /// Make the record durable, as one replacement of what was there; then ``Event/persisted(revision:)``.
     case persist(NodeRecord)
     case reply(RequestID, ClientReply)

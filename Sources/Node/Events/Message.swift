@@ -19,6 +19,20 @@ public enum Message: Sendable {
     case replicated(Replicated)
     case forward(Forward)
     case forwarded(Forwarded)
+
+    /// "Are you there?": answered at once by ``probed``.
+    case probe
+    case probed
+}
+
+extension Message {
+    /// Whether it answers something that its receiver had sent: a sign that both directions work.
+    var isAnswer: Bool {
+        switch self {
+        case .startConfirmed, .startConflict, .fetched, .replicated, .forwarded, .probed: true
+        case .startAnnounced, .fetch, .replicate, .forward, .probe: false
+        }
+    }
 }
 
 /// One start of a node. Peers remember the highest they were told of (design: truth 4).
@@ -42,14 +56,17 @@ public struct StartRecord: Hashable, Sendable {
 /// Names a request within one start of the node that sent it, so that an answer to an earlier start is recognised.
 public typealias Correlation = UInt64
 
-/// A coordinator asks a holder for its copy.
+/// A coordinator asks a holder for its copy, or a stand-in for what it keeps.
 public struct Fetch: Sendable {
     public var correlation: Correlation
     public var key: ObjectKey
+    /// Holders that cannot be reached: the receiver is asked for what it keeps for them. Empty: it is a holder.
+    public var standingInFor: [MemberID]
 
-    public init(correlation: Correlation, key: ObjectKey) {
+    public init(correlation: Correlation, key: ObjectKey, standingInFor: [MemberID] = []) {
         self.correlation = correlation
         self.key = key
+        self.standingInFor = standingInFor
     }
 }
 
@@ -69,12 +86,18 @@ public struct Replicate: Sendable {
     public var key: ObjectKey
     public var object: VersionedObject
     public var durability: WriteDurability
+    /// The holder for which the receiver is to keep it (Dynamo §4.6: the hint); nil: it is a holder itself.
+    public var standingInFor: MemberID?
 
-    public init(correlation: Correlation, key: ObjectKey, object: VersionedObject, _ durability: WriteDurability) {
+    public init(
+        correlation: Correlation, key: ObjectKey, object: VersionedObject, _ durability: WriteDurability,
+        standingInFor: MemberID? = nil
+    ) {
         self.correlation = correlation
         self.key = key
         self.object = object
         self.durability = durability
+        self.standingInFor = standingInFor
     }
 }
 
@@ -98,6 +121,22 @@ public enum ReplicaFailure: Error, Hashable, Sendable {
     case stampAhead(milliseconds: UInt64)
     /// The link went down before the answer came: it may have been done.
     case linkLost
+}
+
+extension ReplicaFailure {
+    /// Whether somebody else can take what this replica did not. Not what it would refuse later, too; nor what is too
+    /// much for it now, which would be too much for the next one, and come back as a hint.
+    var callsForStandIn: Bool {
+        switch self {
+        case .linkLost: true
+        case .unknownBucketType, .stampAhead: false
+        case .storage(let failure):
+            switch failure {
+            case .damaged, .full, .ended, .failed, .hintsFull: true
+            case .tooLarge, .tooManySiblings, .conditionFailed, .overloaded: false
+            }
+        }
+    }
 }
 
 /// A node outside the preference list hands a write to a holder, which coordinates it.

@@ -18,15 +18,30 @@ public struct StorageRequest: Sendable {
     public var store: Int
     public var partition: Int
     public var key: ObjectKey
+    public var place: RecordPlace
     public var operation: StorageOperation
 
-    public init(token: StorageToken, store: Int, partition: Int, key: ObjectKey, operation: StorageOperation) {
+    public init(
+        token: StorageToken, store: Int, partition: Int, key: ObjectKey, place: RecordPlace = .own,
+        operation: StorageOperation
+    ) {
         self.token = token
         self.store = store
         self.partition = partition
         self.key = key
+        self.place = place
         self.operation = operation
     }
+}
+
+/// Which of a key's records an operation is on.
+public enum RecordPlace: Hashable, Sendable {
+    /// The one that this node holds.
+    case own
+    /// The one that it keeps, as a stand-in, for a holder that could not be reached (Dynamo §4.6).
+    case hint(for: MemberID)
+    /// For reads: what it keeps for any of these holders, merged.
+    case hints(for: [MemberID], ConflictPolicy)
 }
 
 public enum StorageOperation: Sendable {
@@ -40,6 +55,59 @@ public enum StorageOperation: Sendable {
     case mint(Mint, by: Minter, WriteDurability)
     /// Merges a replica's version in: ``StorageCompletion/written(_:_:)``.
     case merge(VersionedObject, ConflictPolicy, WriteDurability)
+    /// Removes a hint if it is still what was delivered; nil: if it can't be read.
+    /// ``StorageCompletion/written(_:_:)`` either way.
+    case dropHint(order: UInt64, delivered: VersionedObject?)
+}
+
+/// A page of hints, oldest first.
+public struct HintScan: Sendable {
+    public var token: StorageToken
+    public var store: Int
+    public var member: MemberID
+    /// ``HintPage/last`` of the page before; 0 for the first.
+    public var after: UInt64
+    /// The page ends with the hint that reaches either; it has one at least, if there is one.
+    public var maximumHints: Int
+    public var maximumBytes: Int
+
+    public init(
+        token: StorageToken, store: Int, member: MemberID, after: UInt64, maximumHints: Int, maximumBytes: Int
+    ) {
+        self.token = token
+        self.store = store
+        self.member = member
+        self.after = after
+        self.maximumHints = maximumHints
+        self.maximumBytes = maximumBytes
+    }
+}
+
+public struct HintPage: Sendable {
+    public struct Hint: Sendable {
+        public var key: ObjectKey
+        public var partition: Int
+        /// Its place in the order of delivery.
+        public var order: UInt64
+        /// Nil where there is nothing to deliver: the record is damaged, or gone.
+        public var object: VersionedObject?
+
+        public init(key: ObjectKey, partition: Int, order: UInt64, object: VersionedObject?) {
+            self.key = key
+            self.partition = partition
+            self.order = order
+            self.object = object
+        }
+    }
+
+    public var hints: [Hint]
+    /// Place of the last hint in the order of delivery; nil: there are none behind ``HintScan/after``.
+    public var last: UInt64?
+
+    public init(hints: [Hint], last: UInt64?) {
+        self.hints = hints
+        self.last = last
+    }
 }
 
 /// When a write is to be on stable storage.
@@ -67,6 +135,7 @@ public struct Minter: Hashable, Sendable {
 
 public enum StorageCompletion: Sendable {
     case read(StorageToken, VersionedObject?)
+    case hints(StorageToken, HintPage)
     case minted(StorageToken, VersionedObject)
     /// The write stands. `durable` says whether it was synced.
     case written(StorageToken, durable: Bool)
@@ -75,7 +144,9 @@ public enum StorageCompletion: Sendable {
 
     public var token: StorageToken {
         switch self {
-        case .read(let token, _), .minted(let token, _), .written(let token, _), .failed(let token, _): token
+        case .read(let token, _), .hints(let token, _), .minted(let token, _), .written(let token, _),
+            .failed(let token, _):
+            token
         }
     }
 }
@@ -94,11 +165,13 @@ public enum StorageFailure: Error, Hashable, Sendable {
     case tooManySiblings(count: Int, limit: Int)
     case conditionFailed(ConditionFailure)
     case overloaded
+    /// No room for more hints: another node has to stand in.
+    case hintsFull(limit: Int)
 
     var isRefusal: Bool {
         switch self {
         case .tooLarge, .tooManySiblings, .conditionFailed: true
-        case .damaged, .full, .ended, .failed, .overloaded: false
+        case .damaged, .full, .ended, .failed, .overloaded, .hintsFull: false
         }
     }
 }
@@ -115,6 +188,7 @@ extension StorageFailure: CustomStringConvertible {
             "\(count) siblings: at most \(limit) are allowed; read the object, merge them and write it back"
         case .conditionFailed(let failure): failure.description
         case .overloaded: "the store's queue is full"
+        case .hintsFull(let limit): "no room for more hints: the limit, of hints or of bytes, is \(limit)"
         }
     }
 }

@@ -21,6 +21,7 @@ public struct RequestOptions: Hashable, Sendable {
     public var rw: QuorumValue?
     public var basicQuorum: Bool?
     public var notFoundOK: Bool?
+    public var sloppyQuorum: Bool?
     public var returnBody: Bool?
     public var timeoutMilliseconds: Int?
     /// The tag of the one sibling that is wanted.
@@ -53,6 +54,7 @@ extension RequestOptions {
         case "rw": rw = try Self.quorum(name, value)
         case "basic_quorum": basicQuorum = try Self.boolean(name, value)
         case "notfound_ok": notFoundOK = try Self.boolean(name, value)
+        case "sloppy_quorum": sloppyQuorum = try Self.boolean(name, value)
         case "returnbody": returnBody = try Self.boolean(name, value)
         case "timeout": timeoutMilliseconds = try Self.milliseconds(name, value)
         case "vtag": vtag = value

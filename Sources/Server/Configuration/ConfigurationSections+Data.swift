@@ -14,6 +14,9 @@ extension ConfigurationSections {
             reader.refuse(
                 place, [section, name], "the name is not allowed; allowed: \(ConfigurationRules.nameAllowed)")
         }
+        for (name, place) in places where section == "stores" && name == DataFolder.hints {
+            reader.refuse(place, [section, name], "the name is taken by the node's own store of hints")
+        }
         var found = places.map(\.name)
         if let fallback, !found.contains(fallback) { found.append(fallback) }
         return found.sorted()

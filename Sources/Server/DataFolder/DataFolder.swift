@@ -4,7 +4,7 @@ import Node
 import Placement
 
 /// A node's data folder: `FORMAT`, `LOCK`, `node/{cluster,record,bucket-types,clean-stop,crashed,suspect-NAME}`,
-/// `stores/NAME/`.
+/// `stores/NAME/`, `hints/`.
 ///
 /// Opening it takes an exclusive lock, checks that it is this node's, and makes it where it is missing. A new folder
 /// has `FORMAT.new` until ``completeCreation()``, when its first start is durable: a creation that was cut short is
@@ -66,7 +66,10 @@ final class DataFolder: Sendable {
         record = try Self.readRecord(recordFile, of: member)
     }
 
-    func storePath(_ name: String) -> String { "\(path)/stores/\(name)" }
+    /// The name of the store of hints, which no other store may have.
+    static let hints = "hints"
+
+    func storePath(_ name: String) -> String { name == Self.hints ? "\(path)/hints" : "\(path)/stores/\(name)" }
 
     /// Of the store of that name, whether there is one or not.
     func suspectMark(_ store: String) -> SuspectMark { SuspectMark(of: store, in: path) }
@@ -81,7 +84,8 @@ final class DataFolder: Sendable {
         try DataFolderError.wrap { () throws(EngineError) in
             let operation = "set \(storePath(store)) aside"
             try FileCalls.rename(storePath(store), to: aside, operation: operation)
-            try FileCalls.syncDirectory(path + "/stores", operation: operation)
+            try FileCalls.syncDirectory(
+                store == Self.hints ? path : path + "/stores", operation: operation)
         }
         return aside
     }
@@ -193,7 +197,7 @@ extension DataFolder {
         let operation = "remove the new data folder \(path)"
         try DataFolderError.wrap { () throws(EngineError) in
             guard !FileCalls.exists(path + "/FORMAT") else { return }
-            for name in ["stores", "node", "FORMAT.new", "LOCK"] {
+            for name in ["stores", Self.hints, "node", "FORMAT.new", "LOCK"] {
                 try FileCalls.removeTree(path + "/" + name, operation: operation)
             }
             if wholly, try FileCalls.names(in: path, operation: operation).isEmpty {

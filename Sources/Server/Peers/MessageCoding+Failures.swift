@@ -47,6 +47,9 @@ extension MessageCoding {
             buffer.writeCount(count)
             buffer.writeCount(limit)
         case .overloaded: buffer.writeInteger(UInt8(7))
+        case .hintsFull(let limit):
+            buffer.writeInteger(UInt8(9))
+            buffer.writeCount(limit)
         case .conditionFailed(let failure):
             buffer.writeInteger(UInt8(8))
             write(failure, into: &buffer)
@@ -64,6 +67,7 @@ extension MessageCoding {
         case 6: return .tooManySiblings(count: try reader.count("siblings"), limit: try reader.count("limit"))
         case 7: return .overloaded
         case 8: return .conditionFailed(try conditionFailure(&reader))
+        case 9: return .hintsFull(limit: try reader.count("limit"))
         default: throw .impossible("storage failure", UInt64(kind))
         }
     }

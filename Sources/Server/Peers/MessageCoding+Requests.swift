@@ -14,6 +14,7 @@ extension MessageCoding {
             write(get.pr, into: &buffer)
             buffer.writeOptional(get.basicQuorum) { $0.writeFlag($1) }
             buffer.writeOptional(get.notFoundOK) { $0.writeFlag($1) }
+            buffer.writeOptional(get.sloppyQuorum) { $0.writeFlag($1) }
             buffer.writeOptional(get.timeoutMilliseconds) { $0.writeCount($1) }
         case .put(let put):
             buffer.writeInteger(UInt8(2))
@@ -23,6 +24,7 @@ extension MessageCoding {
             buffer.writeOptional(put.context) { $0.writeLengthPrefixed($1) }
             write(put.condition, into: &buffer)
             for quorum in [put.r, put.pr, put.w, put.pw, put.dw] { write(quorum, into: &buffer) }
+            buffer.writeOptional(put.sloppyQuorum) { $0.writeFlag($1) }
             buffer.writeFlag(put.returnBody)
             buffer.writeOptional(put.timeoutMilliseconds) { $0.writeCount($1) }
         case .delete(let delete):
@@ -31,6 +33,7 @@ extension MessageCoding {
             buffer.writeOptional(delete.context) { $0.writeLengthPrefixed($1) }
             write(delete.condition, into: &buffer)
             for quorum in [delete.r, delete.pr, delete.w, delete.pw, delete.dw] { write(quorum, into: &buffer) }
+            buffer.writeOptional(delete.sloppyQuorum) { $0.writeFlag($1) }
             buffer.writeOptional(delete.timeoutMilliseconds) { $0.writeCount($1) }
         }
     }
@@ -44,6 +47,7 @@ extension MessageCoding {
             get.pr = try quorum(&reader)
             get.basicQuorum = try optionalFlag(&reader, "basic quorum")
             get.notFoundOK = try optionalFlag(&reader, "not found")
+            get.sloppyQuorum = try optionalFlag(&reader, "sloppy quorum")
             get.timeoutMilliseconds = try optionalCount(&reader, "timeout")
             return .get(get)
         case 2:
@@ -56,6 +60,7 @@ extension MessageCoding {
             put.w = try quorum(&reader)
             put.pw = try quorum(&reader)
             put.dw = try quorum(&reader)
+            put.sloppyQuorum = try optionalFlag(&reader, "sloppy quorum")
             put.returnBody = try reader.flag("return body")
             put.timeoutMilliseconds = try optionalCount(&reader, "timeout")
             return .put(put)
@@ -67,6 +72,7 @@ extension MessageCoding {
             delete.w = try quorum(&reader)
             delete.pw = try quorum(&reader)
             delete.dw = try quorum(&reader)
+            delete.sloppyQuorum = try optionalFlag(&reader, "sloppy quorum")
             delete.timeoutMilliseconds = try optionalCount(&reader, "timeout")
             return .delete(delete)
         default: throw .impossible("request", UInt64(kind))

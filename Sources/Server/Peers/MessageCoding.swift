@@ -18,6 +18,8 @@ enum MessageCoding {
         case replicated = 7
         case forward = 8
         case forwarded = 9
+        case probe = 10
+        case probed = 11
     }
 
     static func write(_ message: Message, into buffer: inout ByteBuffer) {
@@ -28,12 +30,15 @@ enum MessageCoding {
         case .fetch(let fetch):
             begin(.fetch, fetch.correlation, into: &buffer)
             buffer.writeLengthPrefixed(fetch.key.canonicalBytes)
+            buffer.writeInteger(UInt8(fetch.standingInFor.count))
+            for member in fetch.standingInFor { buffer.writeInteger(member.rawValue) }
         case .fetched(let fetched):
             begin(.fetched, fetched.correlation, into: &buffer)
             write(fetched.result, into: &buffer)
         case .replicate(let replicate):
             begin(.replicate, replicate.correlation, into: &buffer)
             buffer.writeInteger(replicate.durability.rawValue)
+            buffer.writeOptional(replicate.standingInFor) { $0.writeInteger($1.rawValue) }
             buffer.writeLengthPrefixed(replicate.key.canonicalBytes)
             replicate.object.encode(into: &buffer)
         case .replicated(let replicated):
@@ -48,6 +53,8 @@ enum MessageCoding {
         case .forwarded(let forwarded):
             begin(.forwarded, forwarded.correlation, into: &buffer)
             write(forwarded.reply, into: &buffer)
+        case .probe: buffer.writeInteger(Tag.probe.rawValue)
+        case .probed: buffer.writeInteger(Tag.probed.rawValue)
         }
     }
 
@@ -62,7 +69,10 @@ enum MessageCoding {
         case .startConfirmed: message = .startConfirmed(try start(&reader))
         case .startConflict: message = .startConflict(try start(&reader))
         case .fetch:
-            message = .fetch(Fetch(correlation: try reader.integer("correlation"), key: try reader.key()))
+            var fetch = Fetch(correlation: try reader.integer("correlation"), key: try reader.key())
+            let count: UInt8 = try reader.integer("holders stood in for")
+            for _ in 0..<count { fetch.standingInFor.append(try member(&reader)) }
+            message = .fetch(fetch)
         case .fetched:
             message = .fetched(
                 Fetched(correlation: try reader.integer("correlation"), result: try fetchedResult(&reader)))
@@ -72,9 +82,11 @@ enum MessageCoding {
             guard let durability = WriteDurability(rawValue: number) else {
                 throw .impossible("durability", UInt64(number))
             }
+            let holder = try reader.flag("stands in") ? try member(&reader) : nil
             message = .replicate(
                 Replicate(
-                    correlation: correlation, key: try reader.key(), object: try reader.object(), durability))
+                    correlation: correlation, key: try reader.key(), object: try reader.object(), durability,
+                    standingInFor: holder))
         case .replicated:
             message = .replicated(
                 Replicated(correlation: try reader.integer("correlation"), result: try replicatedResult(&reader)))
@@ -87,9 +99,15 @@ enum MessageCoding {
         case .forwarded:
             message = .forwarded(
                 Forwarded(correlation: try reader.integer("correlation"), reply: try reply(&reader)))
+        case .probe: message = .probe
+        case .probed: message = .probed
         }
         try reader.end()
         return message
+    }
+
+    private static func member(_ reader: inout MessageReader) throws(MessageCodingError) -> MemberID {
+        MemberID(rawValue: try reader.integer("member"))
     }
 
     private static func begin(_ tag: Tag, _ correlation: Correlation, into buffer: inout ByteBuffer) {

@@ -26,6 +26,7 @@ struct OpenedNode {
     let folder: DataFolder
     let members: [PeerAddress]
     let bucketTypes: BucketTypes
+    /// The bucket types' stores, and behind them the one of hints.
     let stores: [Store]
 
     /// Opens all, or nothing.
@@ -45,8 +46,11 @@ struct OpenedNode {
                 try Self.verify(settings, in: folder, verification, logger)
             }
             for store in settings.stores {
-                stores.append(try Self.open(store, in: folder, by: settings.openEngine, logger: logger))
+                stores.append(try Self.open(store, nil, in: folder, by: settings.openEngine, logger: logger))
             }
+            stores.append(
+                try Self.open(
+                    settings.hintStore, settings.hintLimits, in: folder, by: settings.openEngine, logger: logger))
         } catch {
             Self.abandon(folder, stores, logger)
             throw error
@@ -111,7 +115,7 @@ struct OpenedNode {
         _ settings: RuntimeSettings, in folder: DataFolder, _ verification: StoreVerification, _ logger: Logger
     ) throws(StartError) {
         let signal = try wrap { () throws(DataFolderError) in try folder.crashMark.read() }
-        for store in settings.stores {
+        for store in settings.stores + [settings.hintStore] {
             let path = folder.storePath(store.name)
             let isSuspect = try wrap { () throws(DataFolderError) in try folder.suspectMark(store.name).read() } != nil
             guard signal != nil || isSuspect, FileCalls.exists(path) else { continue }
@@ -129,8 +133,9 @@ struct OpenedNode {
                 continue
             case .unreadable(let why): reason = why
             }
-            let replicas = settings.bucketTypes.filter { $0.store == store.name }.map(\.n).min() ?? 1
-            guard min(replicas, folder.founding.founders.count) > 1 else {
+            let isOfHints = store.name == DataFolder.hints
+            let replicas = settings.bucketTypes.filter { isOfHints || $0.store == store.name }.map(\.n).min() ?? 1
+            guard isOfHints || min(replicas, folder.founding.founders.count) > 1 else {
                 throw .store(
                     name: store.name,
                     reason: "\(reason), and no other member has all of its objects: restore \(path) from a backup, or"
@@ -140,7 +145,8 @@ struct OpenedNode {
             logger.error(
                 """
                 damaged store set aside, the node begins with an empty one: its objects come back from the other \
-                members as they are read. Remove the folder when they have
+                members as they are read. Remove the folder when they have. Of a store of hints: what it kept for \
+                members that were down is on the other replicas alone
                 """,
                 metadata: ["store": "\(store.name)", "set-aside": "\(aside)", "damage": "\(reason)"])
         }
@@ -175,7 +181,8 @@ struct OpenedNode {
     }
 
     private static func open(
-        _ store: RuntimeSettings.Store, in folder: DataFolder, by openEngine: RuntimeSettings.EngineOpening,
+        _ store: RuntimeSettings.Store, _ hints: HintLimits?, in folder: DataFolder,
+        by openEngine: RuntimeSettings.EngineOpening,
         logger: Logger
     ) throws(StartError) -> Store {
         try inStore(store.name) {
@@ -183,7 +190,7 @@ struct OpenedNode {
             let engine = try openEngine(store, folder.storePath(store.name))
             let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
-                let objects = try ObjectStore(engine: engine) { key, reason in
+                let objects = try ObjectStore(engine: engine, hints: hints) { key, reason in
                     guard let addition = lines.withLockedValue({ $0.admit() }) else { return }
                     logger.error(
                         "damaged record met: other replicas serve the object, and reading it repairs it\(addition)",

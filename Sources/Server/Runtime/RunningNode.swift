@@ -82,7 +82,7 @@ final class RunningNode: Sendable {
         let founding = folder.founding
         let map = founding.map
         var nodeSettings = NodeSettings(
-            map: map, bucketTypes: opened.bucketTypes,
+            map: map, bucketTypes: opened.bucketTypes, hintStore: opened.stores.count - 1,
             contextKey: ContextKeys.key(secret: settings.secret, cluster: founding.clusterID))
         nodeSettings.startConfirmationMilliseconds = settings.startConfirmationMilliseconds
         let now = SystemClock.now()

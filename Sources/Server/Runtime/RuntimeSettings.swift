@@ -1,5 +1,6 @@
 public import Engines
 public import Node
+public import Storage
 
 /// What a node's runtime is started with; what the configuration comes down to.
 public struct RuntimeSettings: Sendable {
@@ -30,6 +31,9 @@ public struct RuntimeSettings: Sendable {
     public var founding: Founding
     public var stores: [Store]
     public var bucketTypes: [BucketType]
+    /// Where the node keeps what it takes for holders that cannot be reached, and how much of it.
+    public var hintStore = Store(name: DataFolder.hints, engine: .lmdb)
+    public var hintLimits = HintLimits()
     /// Shared by all nodes, to seal contexts with. Without one, a key that follows from the founding takes its place:
     /// it guards against mistakes, such as a context of another cluster, not against attackers.
     public var secret: ClusterSecret?

@@ -101,6 +101,8 @@ public final class ServedNode: NodeService {
             "outcomes_unknown": statistics.outcomesUnknown, "forwards": statistics.forwards,
             "repeated_forwards": statistics.repeatedForwards, "coordinators_passed_over": statistics.passedOver,
             "hedges": statistics.hedges,
+            "hints_kept": statistics.hintsKept, "hints_delivered": statistics.hintsDelivered,
+            "stand_in_writes": statistics.standInMints,
             "read_repairs": statistics.readRepairs, "stamps_refused": statistics.stampsRefused,
             "truncated_entries": stores.reduce(0) { $0 + $1.truncatedEntries },
             "start_conflicts": statistics.startConflicts,

@@ -34,7 +34,7 @@ final class StoreRunner: Sendable {
 
     /// One reading thread, and how much waits for it or is being read.
     private final class Reader: Sendable {
-        let thread: WriterThread<StorageRequest>
+        let thread: WriterThread<Reading>
         let outstanding: OutstandingReads
 
         init(
@@ -42,15 +42,25 @@ final class StoreRunner: Sendable {
         ) {
             let outstanding = OutstandingReads()
             self.outstanding = outstanding
-            thread = WriterThread(name: name, capacity: limits.reads, maximumGroup: limits.group) { requests in
+            thread = WriterThread(name: name, capacity: limits.reads, maximumGroup: limits.group) { readings in
                 var completions: [StorageCompletion] = []
-                completions.reserveCapacity(requests.count)
-                for request in requests { completions.append(store.read(request)) }
+                completions.reserveCapacity(readings.count)
+                for reading in readings {
+                    switch reading {
+                    case .record(let request): completions.append(store.read(request))
+                    case .hints(let scan): completions.append(store.scan(scan))
+                    }
+                }
                 ending.look(for: completions)
-                outstanding.count.subtract(requests.count, ordering: .relaxed)
+                outstanding.count.subtract(readings.count, ordering: .relaxed)
                 _ = inbox.put(contentsOf: completions)
             }
         }
+    }
+
+    private enum Reading: Sendable {
+        case record(StorageRequest)
+        case hints(HintScan)
     }
 
     private final class OutstandingReads: Sendable {
@@ -99,11 +109,22 @@ final class StoreRunner: Sendable {
     func submit(_ request: StorageRequest) -> Bool {
         do throws(Overloaded) {
             switch request.operation {
-            case .read: try submitRead(request)
+            case .read: try submit(.record(request))
             case .mint(let mint, _, _): try writer.submit(request, bytes: mint.content.byteCount)
             case .merge(let object, _, _):
                 try writer.submit(request, bytes: object.siblings.reduce(0) { $0 + $1.content.byteCount })
+            case .dropHint: try writer.submit(request)
             }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// False where the queue is full.
+    func submit(_ scan: HintScan) -> Bool {
+        do throws(Overloaded) {
+            try submit(.hints(scan))
             return true
         } catch {
             return false
@@ -112,10 +133,10 @@ final class StoreRunner: Sendable {
 
     /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the
     /// disk is what is slow.
-    private func submitRead(_ request: StorageRequest) throws(Overloaded) {
+    private func submit(_ reading: Reading) throws(Overloaded) {
         let reader = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
         guard let reader else { preconditionFailure("store \(name) has no reader") }
-        try reader.thread.submit(request)
+        try reader.thread.submit(reading)
         reader.outstanding.count.add(1, ordering: .relaxed)
     }
 

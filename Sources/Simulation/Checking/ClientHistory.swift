@@ -100,8 +100,10 @@ struct ClientHistory {
             layout.promised(operation.pw, default: type.pw, of: key))
         let durable = layout.promised(operation.dw, default: type.dw, of: key)
         let since = losses.filter { $0.time >= operation.invoked }
-        let losers = key.holders.filter { holder in since.contains { $0.node == holder } }
-        let diskLosers = key.holders.filter { holder in since.contains { $0.node == holder && $0.includesSynced } }
+        // Holders that lost what they had, and stand-ins that lost what they kept.
+        let replicas = key.holders + Array(layout.members.count..<2 * layout.members.count)
+        let losers = replicas.filter { place in since.contains { $0.place == place } }
+        let diskLosers = replicas.filter { place in since.contains { $0.place == place && $0.includesSynced } }
         return losers.count >= held && diskLosers.count >= durable
     }
 }

@@ -16,14 +16,14 @@ struct KeyLedger {
         let operation: Int?
         let past: DotSet
         let minted: UInt64
-        /// Bit per node: has, at some time, held it or something that supersedes it; and durably.
+        /// Bit per place: has, at some time, held it or something that supersedes it; and durably.
         var heldBy: UInt64 = 0
         var heldDurablyBy: UInt64 = 0
     }
 
     struct Loss {
         let time: UInt64
-        let node: Int
+        let place: Int
         /// What was synced, too.
         let includesSynced: Bool
     }
@@ -38,12 +38,13 @@ struct KeyLedger {
     let policy: ConflictPolicy
     private(set) var mints: [Mint] = []
     private var numbers: [Actor: [Int]] = [:]
-    /// By node: what it certainly holds, and what it would hold after a power failure.
+    /// By place (the nodes, then what each of them keeps for others): what it certainly holds, and what it would hold
+    /// after a power failure.
     private(set) var held: [DotSet]
     private(set) var durable: [DotSet]
-    /// By node: how often it lost something of this key.
+    /// By place: how often it lost something of this key.
     private(set) var losses: [Int]
-    /// By node: the damage that its copy has, which its reader must find; 0 for none.
+    /// By place: the damage that its copy has, which its reader must find; 0 for none.
     private(set) var damage: [Int]
     /// When a node's machine or disk lost, or may have lost, something of this key's store.
     private(set) var lossLog: [Loss] = []
@@ -53,9 +54,9 @@ struct KeyLedger {
     init(layout: ClusterLayout.Key, policy: ConflictPolicy, nodes: Int) {
         self.layout = layout
         self.policy = policy
-        held = Array(repeating: DotSet(), count: nodes)
+        held = Array(repeating: DotSet(), count: 2 * nodes)
         durable = held
-        losses = Array(repeating: 0, count: nodes)
+        losses = Array(repeating: 0, count: 2 * nodes)
         damage = losses
     }
 
@@ -215,6 +216,19 @@ struct KeyLedger {
         damage[node] = 0
     }
 
+    /// A hint for `holder` is about to leave a place. That holder has had it durably.
+    mutating func onHintDropping(place: Int, holder: Int, _ hint: VersionedObject) throws(Objection) {
+        let dropped = try examine(hint)
+        for number in dropped.elements where mints[number].heldDurablyBy & 1 << UInt64(holder) == 0 {
+            throw Objection(
+                truth: .hintKept,
+                detail: "the hint with \(names(DotSet(number))) goes, and node \(holder) never had it durably")
+        }
+        // From now on it may be gone, whatever becomes of the commit.
+        held[place] = held[place].subtracting(dropped)
+        durable[place] = durable[place].subtracting(dropped)
+    }
+
     mutating func onSynced(node: Int) {
         for number in held[node].subtracting(durable[node]).elements {
             mints[number].heldDurablyBy |= 1 << UInt64(node)
@@ -228,7 +242,7 @@ struct KeyLedger {
 
     /// The store's machine lost its power; `isUnsynced`: this key was written since the last sync.
     mutating func onPowerFailure(node: Int, isUnsynced: Bool, at time: UInt64) {
-        lossLog.append(Loss(time: time, node: node, includesSynced: false))
+        logLoss(node, includesSynced: false, at: time)
         guard isUnsynced else { return }
         held[node] = durable[node]
         losses[node] += 1
@@ -245,10 +259,16 @@ struct KeyLedger {
 
     /// The node came back with a copy that holds these.
     mutating func restore(node: Int, _ copy: DotSet, at time: UInt64) {
-        lossLog.append(Loss(time: time, node: node, includesSynced: true))
+        logLoss(node, includesSynced: true, at: time)
         held[node] = copy
         durable[node] = copy
         losses[node] += 1
         damage[node] = 0
+    }
+
+    /// What keeps no hint of the key loses none.
+    private mutating func logLoss(_ place: Int, includesSynced: Bool, at time: UInt64) {
+        guard place < held.count / 2 || !held[place].isEmpty else { return }
+        lossLog.append(Loss(time: time, place: place, includesSynced: includesSynced))
     }
 }

@@ -129,12 +129,20 @@ extension Ledger {
         let pw = layout.promised(operation.pw, default: type.pw, of: key)
         let dw = layout.promised(operation.dw, default: type.dw, of: key)
         let holders = key.holders.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
-        let held = (mint.heldBy & holders).nonzeroBitCount
-        let durable = (mint.heldDurablyBy & holders).nonzeroBitCount
-        guard held >= max(w, pw) else {
+        // A stand-in counts as a replica, but not as a holder.
+        let all = layout.members.indices.reduce(holders) { $0 | 1 << UInt64(layout.members.count + $1) }
+        let held = (mint.heldBy & all).nonzeroBitCount
+        let durable = (mint.heldDurablyBy & all).nonzeroBitCount
+        guard (mint.heldBy & holders).nonzeroBitCount >= pw else {
             throw KeyLedger.Objection(
                 truth: .quorumKept,
-                detail: "#\(operation.number) is acknowledged with W=\(w), PW=\(pw), but \(held) replicas stored it")
+                detail: "#\(operation.number) is acknowledged with PW=\(pw), but"
+                    + " \((mint.heldBy & holders).nonzeroBitCount) holders stored it")
+        }
+        guard held >= w else {
+            throw KeyLedger.Objection(
+                truth: .quorumKept,
+                detail: "#\(operation.number) is acknowledged with W=\(w), but \(held) replicas stored it")
         }
         guard durable >= dw else {
             throw KeyLedger.Objection(
@@ -163,7 +171,13 @@ extension Ledger {
             return key.losses[holder] == operation.lossesAtStart[holder]
                 && !operation.heldAtStart[holder].isSubset(of: covered)
         }
-        guard n - others.count >= r else {
+        // A stand-in that has ever kept something of the key may be one of R; that it keeps nothing says nothing.
+        let standIns = layout.members.indices.filter { node in
+            let place = place(node, store: ClusterLayout.hintStore)
+            return !key.layout.holders.contains(node) && key.mints.contains { $0.heldBy & 1 << UInt64(place) != 0 }
+        }
+        let pr = min(r, layout.promised(operation.pr, default: type.pr, of: key.layout))
+        guard n - others.count >= max(pr, r - standIns.count) else {
             let reasons = others.map { holder in
                 let missing = operation.heldAtStart[holder].subtracting(covered)
                 return missing.isEmpty ? "node \(holder)'s is damaged" : "node \(holder) held \(key.names(missing))"

@@ -86,7 +86,7 @@ struct Ledger {
     // MARK: Stores
 
     /// A store has minted a version: `mint` as the node asked for it, before anybody could change it.
-    mutating func onMinted(_ mint: Mint, _ object: VersionedObject, key: Int, node: Int, at time: UInt64) {
+    mutating func onMinted(_ mint: Mint, _ object: VersionedObject, key: Int, place: Int, at time: UInt64) {
         check(key, at: time) { ledger throws(KeyLedger.Objection) in
             let newest = object.newest
             guard newest.content.value == mint.content.value, newest.isTombstone == mint.isTombstone else {
@@ -109,7 +109,7 @@ struct Ledger {
             let index = try ledger.keys[key].add(entry)
             if let number {
                 ledger.operations[number].mint = index
-                try ledger.checkCondition(of: ledger.operations[number], heldThere: ledger.keys[key].held[node])
+                try ledger.checkCondition(of: ledger.operations[number], heldThere: ledger.keys[key].held[place])
             }
             try ledger.checkDeletes(of: key)
             _ = try ledger.keys[key].examine(object)
@@ -181,55 +181,87 @@ struct Ledger {
         }
     }
 
-    mutating func onStored(key: Int, node: Int, _ object: VersionedObject?, at time: UInt64) {
+    /// Where a node keeps what is in one of its stores: a place of ``KeyLedger``.
+    func place(_ node: Int, store: Int) -> Int { store == ClusterLayout.hintStore ? layout.members.count + node : node }
+
+    /// The keys whose records may be in a store.
+    private func keyIndices(in store: Int) -> [Int] {
+        guard store != ClusterLayout.hintStore else { return Array(keys.indices) }
+        return keys.indices.filter { layout.store(ofType: keys[$0].layout.type) == store }
+    }
+
+    mutating func onStored(key: Int, node: Int, store: Int, _ object: VersionedObject?, at time: UInt64) {
+        let place = place(node, store: store)
         check(key, at: time) { ledger throws(KeyLedger.Objection) in
-            try ledger.keys[key].onStored(node: node, object)
+            try ledger.keys[key].onStored(node: place, object)
         }
-        let place = place(node, layout.store(ofType: keys[key].layout.type))
-        if !unsynced[place].contains(key) { unsynced[place].append(key) }
+        noteUnsynced(key, node, store)
+    }
+
+    /// A node is about to drop a hint for `holder`.
+    mutating func onHintDropping(key: Int, node: Int, holder: Int, _ hint: VersionedObject, at time: UInt64) {
+        let place = place(node, store: ClusterLayout.hintStore)
+        check(key, at: time) { ledger throws(KeyLedger.Objection) in
+            try ledger.keys[key].onHintDropping(place: place, holder: holder, hint)
+        }
+    }
+
+    private mutating func noteUnsynced(_ key: Int, _ node: Int, _ store: Int) {
+        let file = file(node, store)
+        if !unsynced[file].contains(key) { unsynced[file].append(key) }
     }
 
     /// All that the store of a node holds is on its disk.
     mutating func onSynced(node: Int, store: Int) {
-        let place = place(node, store)
-        for key in unsynced[place] { keys[key].onSynced(node: node) }
-        unsynced[place].removeAll(keepingCapacity: true)
+        let file = file(node, store)
+        for key in unsynced[file] { keys[key].onSynced(node: place(node, store: store)) }
+        unsynced[file].removeAll(keepingCapacity: true)
     }
 
     /// The node has ended, and its store may have lost something.
     mutating func onEnd(node: Int, store: Int, _ loss: StoreLoss, at time: UInt64) {
-        let place = place(node, store)
+        let file = file(node, store)
+        let place = place(node, store: store)
         switch loss {
         case .nothing: return
         case .anything:
-            for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
-                keys[key].onDamaged(node: node, isFound: false, at: time)
-            }
-            unsynced[place] = []
+            for key in keyIndices(in: store) { keys[key].onDamaged(node: place, isFound: false, at: time) }
+            unsynced[file] = []
             return
         case .unsynced: break
         }
-        for key in keys.indices where layout.store(ofType: keys[key].layout.type) == store {
-            keys[key].onPowerFailure(node: node, isUnsynced: unsynced[place].contains(key), at: time)
+        for key in keyIndices(in: store) {
+            keys[key].onPowerFailure(node: place, isUnsynced: unsynced[file].contains(key), at: time)
         }
-        unsynced[place].removeAll(keepingCapacity: true)
+        unsynced[file].removeAll(keepingCapacity: true)
     }
 
     /// A store has begun to write a key: a damaged copy may be replaced from here on.
-    mutating func onWriting(key: Int, node: Int) {
-        keys[key].onWriting(node: node)
+    mutating func onWriting(key: Int, node: Int, store: Int) {
+        keys[key].onWriting(node: place(node, store: store))
     }
 
-    mutating func onDamaged(key: Int, node: Int, isFound: Bool, at time: UInt64) {
-        keys[key].onDamaged(node: node, isFound: isFound, at: time)
+    mutating func onDamaged(key: Int, node: Int, store: Int, isFound: Bool, at time: UInt64) {
+        keys[key].onDamaged(node: place(node, store: store), isFound: isFound, at: time)
     }
 
-    mutating func restore(node: Int, _ held: [DotSet], at time: UInt64) {
-        for index in keys.indices { keys[index].restore(node: node, held[index], at: time) }
-        for store in ClusterLayout.stores.indices { unsynced[place(node, store)] = [] }
+    /// What a copy of the node's folder, taken now, holds durably: by key, of its own and of hints.
+    func durable(of node: Int) -> [(own: DotSet, hints: DotSet)] {
+        let hints = place(node, store: ClusterLayout.hintStore)
+        return keys.map { ($0.durable[node], $0.durable[hints]) }
     }
 
-    private func place(_ node: Int, _ store: Int) -> Int { node * ClusterLayout.stores.count + store }
+    /// The node's folder holds these from now on; nil: nothing.
+    mutating func restore(node: Int, _ held: [(own: DotSet, hints: DotSet)]?, at time: UInt64) {
+        let hints = place(node, store: ClusterLayout.hintStore)
+        for index in keys.indices {
+            keys[index].restore(node: node, held?[index].own ?? DotSet(), at: time)
+            keys[index].restore(node: hints, held?[index].hints ?? DotSet(), at: time)
+        }
+        for store in ClusterLayout.stores.indices { unsynced[file(node, store)] = [] }
+    }
+
+    private func file(_ node: Int, _ store: Int) -> Int { node * ClusterLayout.stores.count + store }
 
     // MARK: The end
 

@@ -8,6 +8,7 @@ public struct Violation: Error, Sendable, Equatable, CustomStringConvertible {
         case siblingsExact = "siblings are the writes that no later write had seen, and all of them"
         case deletedStays = "what was deleted does not come back"
         case noWriteLost = "no stored write is lost without a loss of what held it"
+        case hintKept = "a hint is deleted only when its holder has it durably, and delivered in the end"
         case quorumKept = "a write is acknowledged by as many replicas as promised"
         case durabilityKept = "a write is durable on as many replicas as promised"
         case readCurrent = "a read says what R replicas can have said that hold what they had before it"

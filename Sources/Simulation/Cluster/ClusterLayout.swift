@@ -18,7 +18,9 @@ struct ClusterLayout {
         let recordKey: ByteBuffer
     }
 
-    static let stores = ["main", "other"]
+    static let stores = ["main", "other", "hints"]
+    /// Behind the stores that bucket types name.
+    static let hintStore = 2
 
     let map: ClusterMap
     /// Node index to member, in the members' order.
@@ -121,7 +123,8 @@ struct ClusterLayout {
     func settings() -> NodeSettings {
         do {
             var settings = NodeSettings(
-                map: map, bucketTypes: try BucketTypes(types, stores: Self.stores), contextKey: contextKey)
+                map: map, bucketTypes: try BucketTypes(types, stores: Array(Self.stores.prefix(Self.hintStore))),
+                hintStore: Self.hintStore, contextKey: contextKey)
             if isTight {
                 settings.maximumRequests = 8
                 settings.maximumReplicaOperations = 8

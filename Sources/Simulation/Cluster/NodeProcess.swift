@@ -42,7 +42,7 @@ struct VirtualMachine {
     struct Copy {
         let disk: NodeDisk
         /// By key: what the copy surely holds.
-        let held: [DotSet]
+        let held: [(own: DotSet, hints: DotSet)]
     }
 
     var disk: NodeDisk

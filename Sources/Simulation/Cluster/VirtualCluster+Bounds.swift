@@ -1,4 +1,5 @@
 import Node
+import Storage
 
 /// Bounded queues (truth 8): what a node keeps is within its limits at every event, and gone when all is done.
 extension VirtualCluster {
@@ -22,10 +23,21 @@ extension VirtualCluster {
         }
     }
 
+    /// After the faults every holder is up: nothing is kept for any of them.
+    func checkHintsDelivered(_ node: Int) {
+        guard let store = machines[node].process?.stores[ClusterLayout.hintStore] else { return }
+        let left = store.objects.statistics.hints
+        if left > 0 {
+            ledger.object(.hintKept, "\(name(node)) still keeps \(left) hints", key: nil, at: now)
+        }
+    }
+
     /// After everything has been answered, nothing may be left.
     func checkEmpty(_ node: Int, _ process: NodeProcess) {
         let kept = process.machine.kept
-        if kept.requests + kept.replicaOperations + kept.deadlines > 0 || process.stores.contains(where: \.isBusy) {
+        if kept.requests + kept.replicaOperations + kept.hintOperations + kept.deadlines > 0
+            || process.stores.contains(where: \.isBusy)
+        {
             ledger.object(
                 .bounded,
                 "\(name(node)) still keeps \(kept.requests) requests, \(kept.replicaOperations) operations of others"

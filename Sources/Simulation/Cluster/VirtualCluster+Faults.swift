@@ -152,13 +152,15 @@ extension VirtualCluster {
             return true
         case 1:
             guard engine.damageFile(bit: bit) else { return false }
-            for key in layout.keys.indices where layout.store(ofType: layout.keys[key].type) == store {
-                ledger.onDamaged(key: key, node: node, isFound: false, at: now)
+            for key in layout.keys.indices
+            where store == ClusterLayout.hintStore || layout.store(ofType: layout.keys[key].type) == store {
+                ledger.onDamaged(key: key, node: node, store: store, isFound: false, at: now)
             }
             return true
         case 2: return machines[node].disk.files.damage(NodeDisk.recordName, bit: bit)
         default: break
         }
+        if store == ClusterLayout.hintStore { return damageHint(node, engine, draw) }
         let candidates = layout.keys.indices.filter { key in
             // Not a record that is just being written: whether its write had been done before would be a riddle.
             guard machines[node].process?.stores[store].group?.contains(where: { keyIndex(of: $0) == key }) != true,
@@ -172,9 +174,29 @@ extension VirtualCluster {
         let key = candidates[Int((draw >> 8) % UInt64(candidates.count))]
         engine.damage(layout.keys[key].recordKey, bit: bit)
         note("\(name(node)): the record of \(layout.keys[key].key) is damaged")
-        ledger.onDamaged(key: key, node: node, isFound: true, at: now)
+        ledger.onDamaged(key: key, node: node, store: store, isFound: true, at: now)
         return true
     }
+
+    private func damageHint(_ node: Int, _ engine: any NodeEngine, _ draw: UInt64) -> Bool {
+        let place = ledger.place(node, store: ClusterLayout.hintStore)
+        let candidates = engine.keys(in: Self.hints).filter { record in
+            guard let key = keyIndex(ofHint: record) else { return false }
+            return machines[node].process?.stores[ClusterLayout.hintStore].group == nil
+                && ledger.keys[key].damage[place] == 0
+        }
+        guard !candidates.isEmpty else { return false }
+        let record = candidates[Int((draw >> 8) % UInt64(candidates.count))]
+        guard let key = keyIndex(ofHint: record) else { return false }
+        engine.damage(record, bit: Int(draw >> 32))
+        note("\(name(node)): a hint of \(layout.keys[key].key) is damaged")
+        ledger.onDamaged(key: key, node: node, store: ClusterLayout.hintStore, isFound: true, at: now)
+        return true
+    }
+
+    private static let hints = KeyRange(
+        from: ByteBuffer(bytes: [RecordKey.Kind.hint.rawValue]),
+        to: ByteBuffer(bytes: [RecordKey.Kind.hint.rawValue + 1]))
 
     /// The store's own figures.
     private static let figures = KeyRange(

@@ -43,7 +43,7 @@ extension VirtualCluster {
     /// The node's folder is emptied.
     func startAnew(_ node: Int) {
         machines[node].disk = NodeDisk(stores: ClusterLayout.stores.count)
-        ledger.restore(node: node, layout.keys.map { _ in DotSet() }, at: now)
+        ledger.restore(node: node, nil, at: now)
     }
 
     private func openStores(_ node: Int) throws(StartTrouble) -> [NodeProcess.Store] {
@@ -53,7 +53,9 @@ extension VirtualCluster {
             do {
                 let opened = try openEngine(node, index, image)
                 engine = opened
-                stores.append(NodeProcess.Store(engine: opened, objects: try ObjectStore(engine: opened) { _, _ in }))
+                let hints = index == ClusterLayout.hintStore ? hintLimits : nil
+                let objects = try ObjectStore(engine: opened, hints: hints) { _, _ in }
+                stores.append(NodeProcess.Store(engine: opened, objects: objects))
             } catch {
                 try? engine?.close()
                 letGo(node, stores, .kill)
@@ -62,6 +64,9 @@ extension VirtualCluster {
         }
         return stores
     }
+
+    /// Nodes with little room decline to stand in.
+    private var hintLimits: HintLimits { HintLimits(maximumHints: layout.isTight ? 5 : 10_000) }
 
     private func openEngine(_ node: Int, _ store: Int, _ image: StoreImage) throws(EngineError) -> any NodeEngine {
         if let engines {
@@ -188,7 +193,7 @@ extension VirtualCluster {
         }
         machines[node].disk.files = files.disk
         if files.hasLostPower { machines[node].disk.files.losePower(&generator) }
-        let held = ledger.keys.map { $0.durable[node] }
+        let held = ledger.durable(of: node)
         // A real engine's folder is looked at while it is open only.
         if engines == nil { machines[node].copies.append(VirtualMachine.Copy(disk: machines[node].disk, held: held)) }
     }
@@ -199,7 +204,7 @@ extension VirtualCluster {
         var disk = machines[node].disk
         disk.files.losePower(&generator)
         for (index, store) in process.stores.enumerated() { disk.stores[index] = store.engine.snapshot(&generator) }
-        let held = ledger.keys.map { $0.durable[node] }
+        let held = ledger.durable(of: node)
         machines[node].copies.append(VirtualMachine.Copy(disk: disk, held: held))
     }
 

@@ -25,6 +25,11 @@ extension VirtualCluster {
         var rollBacks: [(key: ByteBuffer, value: ByteBuffer?)] = []
         var refused: [StorageToken] = []
         for request in group {
+            // Hints have bugs of their own.
+            guard request.place == .own else {
+                performed.append(request)
+                continue
+            }
             let key = RecordKey.object(request.key, partition: request.partition)
             switch request.operation {
             case .merge where strikes(.countedWithoutWrite, 200):
@@ -77,7 +82,8 @@ extension VirtualCluster {
             mint.context = nil
             twisted.operation = .mint(mint, by: minter, durability)
         case .mint(var mint, let minter, let durability) where bug == .staleContextCovers && mint.context != nil:
-            guard let key = keyIndex(of: request), let stored = copy(key, store, .writer), !stored.isDeleted,
+            guard let key = keyIndex(of: request), let stored = copy(key, request.store, store, .writer),
+                !stored.isDeleted,
                 strikes(.staleContextCovers)
             else { return request }
             let context = stored.context()
@@ -125,7 +131,7 @@ extension VirtualCluster {
                 return completion
             }
             return .read(token, old)
-        case .minted, .written, .failed: return completion
+        case .hints, .minted, .written, .failed: return completion
         }
     }
 
@@ -151,6 +157,40 @@ extension VirtualCluster {
         }
         strikes += 1
         plan(.deliver(.startConfirmed(start), from: to, to: from), after: 4_000_000)
+    }
+
+    /// A hint is deleted on its sender's own word.
+    func confirmEarlyIfPlanted(_ message: Message, from: Int, to: Int) {
+        guard case .replicate(let replicate) = message, replicate.deliversHint, strikes(.hintDroppedEarly) else {
+            return
+        }
+        let confirmation = Replicated(correlation: replicate.correlation, result: .success(true))
+        plan(.deliver(.replicated(confirmation), from: to, to: from), after: 100_000)
+    }
+
+    struct StandIn: Hashable {
+        let correlation: UInt64
+        let node: Int
+    }
+
+    /// A stand-in's answer is taken for the holder's. Returns whether it was.
+    func answersAsHolderIfPlanted(_ message: Message, from: Int, to: Int) -> Bool {
+        guard bug == .standInForPW else { return false }
+        switch message {
+        case .replicate(let replicate):
+            if let holder = replicate.standingInFor.flatMap({ memberIndices[$0] }) {
+                stoodInFor[StandIn(correlation: replicate.correlation, node: to)] = holder
+            }
+            return false
+        case .replicated(let replicated):
+            let standIn = StandIn(correlation: replicated.correlation, node: from)
+            guard let holder = stoodInFor[standIn], case .success = replicated.result, strikes(.standInForPW) else {
+                return false
+            }
+            plan(.deliver(message, from: holder, to: to), after: 1_000_000)
+            return true
+        default: return false
+        }
     }
 
     /// A message as the node with the planted bug would send it.

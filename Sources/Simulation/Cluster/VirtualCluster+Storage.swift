@@ -50,6 +50,20 @@ extension VirtualCluster {
         plan(.storageDone(node, process: number, completion), after: diskTime(node, 0...1))
     }
 
+    func scanHints(_ scan: HintScan, _ node: Int, _ process: NodeProcess) {
+        transcript.mix(scan.token.rawValue)
+        plan(.hintScan(node, process: process.number, scan), after: diskTime(node, 0...1))
+    }
+
+    func onHintScan(_ node: Int, _ number: Int, _ scan: HintScan) {
+        guard let process = process(number, of: node) else { return }
+        let store = process.stores[scan.store]
+        store.engine.view = .readers
+        let completion = store.objects.scan(scan)
+        store.engine.view = .writer
+        plan(.storageDone(node, process: number, completion), after: diskTime(node, 0...1))
+    }
+
     func onStorageDone(_ node: Int, _ number: Int, _ completion: StorageCompletion) {
         guard process(number, of: node) != nil else { return }
         mix(completion)
@@ -66,7 +80,13 @@ extension VirtualCluster {
         store.waiting.removeFirst(count)
         store.group = group
         for request in group {
-            if let key = keyIndex(of: request) { ledger.onWriting(key: key, node: node) }
+            guard let key = keyIndex(of: request) else { continue }
+            ledger.onWriting(key: key, node: node, store: index)
+            if case .dropHint(_, let hint?) = request.operation, case .hint(let member) = request.place,
+                let holder = memberIndices[member]
+            {
+                ledger.onHintDropping(key: key, node: node, holder: holder, hint, at: now)
+            }
         }
         var done: [StorageCompletion] = []
         var minted: [StorageCompletion] = []
@@ -104,7 +124,7 @@ extension VirtualCluster {
         guard case .minted(_, let object) = completion, case .mint(let mint, _, _) = request.operation,
             let key = keyIndex(of: request)
         else { return }
-        ledger.onMinted(mint, object, key: key, node: node, at: now)
+        ledger.onMinted(mint, object, key: key, place: ledger.place(node, store: request.store), at: now)
     }
 
     /// The commit under way is over: its writes are what readers see.
@@ -117,20 +137,27 @@ extension VirtualCluster {
         for request in group {
             guard let key = keyIndex(of: request), !seen.contains(key) else { continue }
             seen.append(key)
-            ledger.onStored(key: key, node: node, copy(key, store, .readers), at: now)
+            ledger.onStored(key: key, node: node, store: index, copy(key, index, store, .readers), at: now)
         }
         if !store.engine.ended, !store.engine.hasUnsynced { ledger.onSynced(node: node, store: index) }
     }
 
-    /// What a store holds of a key; nil for nothing and for a record that cannot be read.
-    func copy(_ key: Int, _ store: NodeProcess.Store, _ view: EngineView) -> VersionedObject? {
+    /// What a store holds of a key, for others in the store of hints; nil for nothing and for a record that cannot be
+    /// read.
+    func copy(_ key: Int, _ index: Int, _ store: NodeProcess.Store, _ view: EngineView) -> VersionedObject? {
         store.engine.view = view
         defer { store.engine.view = .writer }
-        let request = StorageRequest(
-            token: StorageToken(rawValue: 0), store: 0, partition: layout.keys[key].partition,
-            key: layout.keys[key].key, operation: .read)
-        guard case .read(_, let object) = store.objects.read(request) else { return nil }
-        return object
+        let policy = layout.types[layout.keys[key].type].policy
+        let places: [RecordPlace] = index == ClusterLayout.hintStore ? layout.members.map { .hint(for: $0) } : [.own]
+        var merged: VersionedObject?
+        for place in places {
+            let request = StorageRequest(
+                token: StorageToken(rawValue: 0), store: index, partition: layout.keys[key].partition,
+                key: layout.keys[key].key, place: place, operation: .read)
+            guard case .read(_, let object?) = store.objects.read(request) else { continue }
+            if merged?.merge(object, policy: policy) == nil { merged = object }
+        }
+        return merged
     }
 
     /// Whether some replica's record is damaged and none has one that can be read.
@@ -145,7 +172,7 @@ extension VirtualCluster {
             switch process.stores[store].objects.read(request) {
             case .failed: isDamaged = true
             case .read(_, nil): break
-            case .read, .minted, .written: return false
+            case .read, .hints, .minted, .written: return false
             }
         }
         return isDamaged
@@ -155,10 +182,17 @@ extension VirtualCluster {
         keyIndices[request.key]
     }
 
+    func keyIndex(ofHint record: ByteBuffer) -> Int? {
+        RecordKey.hint(in: record).flatMap { keyIndices[$0.0] }
+    }
+
     private func mix(_ completion: StorageCompletion) {
         transcript.mix(completion.token.rawValue)
         switch completion {
         case .read(_, let object): transcript.mix(object)
+        case .hints(_, let page):
+            transcript.mix(page.hints.count)
+            for hint in page.hints { transcript.mix(hint.object) }
         case .minted(_, let object): transcript.mix(object)
         case .written(_, let durable): transcript.mix(durable ? 1 : 2)
         case .failed(_, let failure): transcript.mix(ByteBuffer(string: failure.description))

@@ -16,7 +16,7 @@ final class VirtualCluster {
     /// Whether the power may go in the middle of a start or a stop.
     let crashesInStarts: Bool
     let keyIndices: [ObjectKey: Int]
-    private let memberIndices: [MemberID: Int]
+    let memberIndices: [MemberID: Int]
     var heap = EventHeap<SimulationEvent>()
     /// Nanoseconds since the run began.
     private(set) var now: UInt64 = 0
@@ -35,6 +35,8 @@ final class VirtualCluster {
     var remembered: [VersionedObject?]
     /// Merges that a planted bug makes overwrite what is there.
     var replacing: Set<StorageToken> = []
+    /// By correlation and stand-in: the holders that stand-ins were asked for, for a planted bug.
+    var stoodInFor: [StandIn: Int] = [:]
     private var isRepairing = false
     var largestTables = (requests: 0, replicaOperations: 0, deadlines: 0)
     private var ticksInARow = 0
@@ -119,6 +121,7 @@ final class VirtualCluster {
         case .reconnect(let one, let other): onReconnect(one, other)
         case .tick(let node, let process): onTick(node, process)
         case .storageRead(let node, let process, let request): onStorageRead(node, process, request)
+        case .hintScan(let node, let process, let scan): onHintScan(node, process, scan)
         case .storageDone(let node, let process, let completion): onStorageDone(node, process, completion)
         case .storageGroup(let node, let process, let store): onStorageGroup(node, process, store)
         case .storageGroupDone(let node, let process, let store, let completions):
@@ -148,6 +151,7 @@ final class VirtualCluster {
             case .storage(let request):
                 if isRepairing { replacing.insert(request.token) }
                 store(request, node, process)
+            case .scanHints(let scan): scanHints(scan, node, process)
             case .persist(let record): persist(record, node, process)
             case .reply(let id, let reply): answer(Int(id.rawValue), reply, node)
             }
@@ -207,6 +211,8 @@ final class VirtualCluster {
             preconditionFailure("\(name(node)) sends to \(member), who is no member")
         }
         let message = bent(message, to: to)
+        confirmEarlyIfPlanted(message, from: node, to: to)
+        if answersAsHolderIfPlanted(message, from: node, to: to) { return }
         let delays = network.delays(from: node, to: to)
         transcript.mix(message)
         transcript.mix(delays.count)

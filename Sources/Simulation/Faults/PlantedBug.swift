@@ -35,6 +35,11 @@ enum PlantedBug: String, CaseIterable, Sendable {
     /// A start that its peers have not confirmed is continued by the next one, if it was stopped in good order.
     case unconfirmedContinues
 
+    /// A stand-in deletes a hint as soon as it has sent it.
+    case hintDroppedEarly
+    /// What a stand-in stores counts as stored by the holder.
+    case standInForPW
+
     /// A mint is answered, then taken back.
     case mintForgotten
     /// A put ignores its context: what its client had reconciled comes back.

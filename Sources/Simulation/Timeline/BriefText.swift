@@ -7,12 +7,15 @@ func brief(_ message: Message) -> String {
     case .startAnnounced(let start): "start \(start.number) announced"
     case .startConfirmed(let start): "start \(start.number) confirmed"
     case .startConflict(let start): "start \(start.number) is known already"
-    case .fetch(let fetch): "fetch \(fetch.key)"
+    case .fetch(let fetch): "fetch \(fetch.key)\(fetch.standingInFor.isEmpty ? "" : " as a stand-in")"
     case .fetched(let fetched): "fetched \(brief(fetched.result))"
-    case .replicate(let replicate): "replicate \(replicate.key) \(brief(replicate.object))"
+    case .replicate(let replicate):
+        "\(replicate.standingInFor == nil ? "replicate" : "hint") \(replicate.key) \(brief(replicate.object))"
     case .replicated(let replicated): "replicated: \(replicated.result)"
     case .forward(let forward): "forward \(forward.sequence): \(brief(forward.request))"
     case .forwarded(let forwarded): "forwarded: \(brief(forwarded.reply))"
+    case .probe: "probe"
+    case .probed: "probed"
     }
 }
 

@@ -9,6 +9,7 @@ enum SimulationEvent {
     case reconnect(Int, Int)
     case tick(Int, process: Int)
     case storageRead(Int, process: Int, StorageRequest)
+    case hintScan(Int, process: Int, HintScan)
     case storageDone(Int, process: Int, StorageCompletion)
     case storageGroup(Int, process: Int, store: Int)
     case storageGroupDone(Int, process: Int, store: Int, [StorageCompletion])
@@ -37,7 +38,9 @@ enum SimulationEvent {
         case .deliver(_, from: _, to: let node): node
         case .linkLost(at: let node, to: _, connection: _): node
         case .tick(let node, process: _), .persisted(let node, process: _): node
-        case .storageRead(let node, process: _, _), .storageDone(let node, process: _, _): node
+        case .storageRead(let node, process: _, _), .hintScan(let node, process: _, _),
+            .storageDone(let node, process: _, _):
+            node
         case .storageGroup(let node, process: _, store: _): node
         case .storageGroupDone(let node, process: _, store: _, _): node
         case .reconnect, .start, .fault, .faultEnds, .request, .answer, .clientStep, .clientTimeout, .deadline, .audit,

@@ -131,6 +131,7 @@ extension Transcript {
             mix(4)
             mix(fetch.correlation)
             mix(fetch.key.canonicalBytes)
+            for member in fetch.standingInFor { mix(member.rawValue) }
         case .fetched(let fetched):
             mix(5)
             mix(fetched.correlation)
@@ -144,6 +145,7 @@ extension Transcript {
             mix(Int(replicate.durability.rawValue))
             mix(replicate.key.canonicalBytes)
             mix(replicate.object)
+            mix(replicate.standingInFor?.rawValue ?? 0)
         case .replicated(let replicated):
             mix(7)
             mix(replicated.correlation)
@@ -162,6 +164,8 @@ extension Transcript {
             mix(9)
             mix(forwarded.correlation)
             mix(forwarded.reply)
+        case .probe: mix(10)
+        case .probed: mix(11)
         }
     }
 }

@@ -309,6 +309,7 @@ final class SimulatedRun {
         part = .done
         for node in cluster.machines.indices {
             if let process = cluster.machines[node].process { cluster.checkEmpty(node, process) }
+            cluster.checkHintsDelivered(node)
         }
         cluster.ledger.finish(copies, at: cluster.now)
     }
@@ -318,7 +319,7 @@ final class SimulatedRun {
         cluster.layout.keys.indices.map { key in
             cluster.machines.map { machine -> VersionedObject? in
                 let store = cluster.layout.store(ofType: cluster.layout.keys[key].type)
-                return machine.process.flatMap { cluster.copy(key, $0.stores[store], .readers) }
+                return machine.process.flatMap { cluster.copy(key, store, $0.stores[store], .readers) }
             }
         }
     }

@@ -154,6 +154,10 @@ struct ConfigurationRefusalTests {
                 "stores: { 'a b': { engine: bdb }, default: { engine: bdb } }",
                 "1: stores.a b: the name is not allowed; allowed: 1 to 64 letters, digits, `.`, `_` or `-`"
             ),
+            (
+                "stores: { default: { engine: bdb }, hints: { engine: bdb } }",
+                "1: stores.hints: the name is taken by the node's own store of hints"
+            ),
         ])
         #expect(
             try fixture.problems("stores: { big: { engine: bdb } }\nbucket_types:\n  cart: { store: big }") == [

@@ -6,13 +6,17 @@ import Versions
 /// Messages of every kind, with every option there and not there.
 extension TestRandom {
     mutating func message() -> Message {
-        switch below(9) {
+        switch below(11) {
         case 0: .startAnnounced(start())
         case 1: .startConfirmed(start())
         case 2: .startConflict(start())
-        case 3: .fetch(Fetch(correlation: next(), key: key()))
+        case 3: .fetch(Fetch(correlation: next(), key: key(), standingInFor: (0..<below(4)).map { _ in member() }))
         case 4: .fetched(Fetched(correlation: next(), result: fetchedResult()))
-        case 5: .replicate(Replicate(correlation: next(), key: key(), object: object(), durability()))
+        case 5:
+            .replicate(
+                Replicate(
+                    correlation: next(), key: key(), object: object(), durability(),
+                    standingInFor: chance() ? member() : nil))
         case 6:
             .replicated(
                 Replicated(
@@ -20,9 +24,13 @@ extension TestRandom {
         case 7:
             .forward(
                 Forward(correlation: next(), start: next(), sequence: next(), receiver: next(), request: request()))
+        case 8: .probe
+        case 9: .probed
         default: .forwarded(Forwarded(correlation: next(), reply: reply()))
         }
     }
+
+    private mutating func member() -> MemberID { MemberID(rawValue: next()) }
 
     mutating func key() -> ObjectKey {
         ObjectKey(type: bytes(upTo: 12), bucket: bytes(upTo: 12), key: bytes(upTo: 40))
@@ -68,7 +76,7 @@ extension TestRandom {
     }
 
     private mutating func storageFailure() -> StorageFailure {
-        switch below(8) {
+        switch below(9) {
         case 0: .damaged
         case 1: .full
         case 2: .ended("the disk \(below(9)) is gone")
@@ -76,6 +84,7 @@ extension TestRandom {
         case 4: .tooLarge(bytes: below(1000), limit: below(1000))
         case 5: .tooManySiblings(count: below(1000), limit: below(1000))
         case 6: .conditionFailed(conditionFailure())
+        case 7: .hintsFull(limit: below(1000))
         default: .overloaded
         }
     }
@@ -87,6 +96,7 @@ extension TestRandom {
             (get.r, get.pr) = (quorum(), quorum())
             if chance() { get.basicQuorum = chance() }
             if chance() { get.notFoundOK = chance() }
+            if chance() { get.sloppyQuorum = chance() }
             if chance() { get.timeoutMilliseconds = below(100_000) }
             return .get(get)
         case 1:
@@ -97,6 +107,7 @@ extension TestRandom {
             (put.r, put.pr) = (quorum(), quorum())
             (put.w, put.pw, put.dw) = (quorum(), quorum(), quorum())
             put.returnBody = chance()
+            if chance() { put.sloppyQuorum = chance() }
             if chance() { put.timeoutMilliseconds = below(100_000) }
             return .put(put)
         default:
@@ -104,6 +115,7 @@ extension TestRandom {
             delete.condition = condition()
             (delete.r, delete.pr, delete.w) = (quorum(), quorum(), quorum())
             (delete.pw, delete.dw) = (quorum(), quorum())
+            if chance() { delete.sloppyQuorum = chance() }
             if chance() { delete.timeoutMilliseconds = below(100_000) }
             return .delete(delete)
         }

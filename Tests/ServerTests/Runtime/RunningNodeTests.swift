@@ -195,7 +195,9 @@ import Versions
         let cluster = try TestCluster([.memory, .memory, .memory, .memory]) {
             let name = $0.nodeName
             $0.openEngine = { (store, path) throws(EngineError) in
-                let gated = GatedEngine(try EngineFactory.open(store.engine, at: path, options: store.options))
+                let opened = try EngineFactory.open(store.engine, at: path, options: store.options)
+                guard store.name != DataFolder.hints else { return opened }
+                let gated = GatedEngine(opened)
                 engines.withLockedValue { $0[name] = gated }
                 return gated
             }

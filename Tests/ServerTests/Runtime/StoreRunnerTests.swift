@@ -19,6 +19,7 @@ import Versions
                 switch completion {
                 case .read(let token, let object):
                     lines.add("read \(token.rawValue) \(object == nil ? "none" : "some")")
+                case .hints(let token, let page): lines.add("hints \(token.rawValue) \(page.hints.count)")
                 case .minted(let token, _): lines.add("minted \(token.rawValue)")
                 case .written(let token, let durable): lines.add("written \(token.rawValue) \(durable)")
                 case .failed(let token, let failure): lines.add("failed \(token.rawValue) \(failure)")

@@ -21,7 +21,9 @@ import Versions
         let (engine, failsAtOpening) = (engine, failsAtOpening)
         cluster = try TestCluster([.sqlite]) {
             $0.openEngine = { (store, path) throws(EngineError) in
-                let gated = GatedEngine(try EngineFactory.open(store.engine, at: path, options: store.options))
+                let opened = try EngineFactory.open(store.engine, at: path, options: store.options)
+                guard store.name != DataFolder.hints else { return opened }
+                let gated = GatedEngine(opened)
                 if failsAtOpening.withLockedValue({ $0 }) { gated.failCommits(with: .syncFailed) }
                 engine.withLockedValue { $0 = gated }
                 return gated

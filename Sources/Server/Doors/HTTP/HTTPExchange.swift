@@ -83,6 +83,7 @@ struct HTTPExchange: Sendable {
         put.w = options.w?.quorum
         put.pw = options.pw?.quorum
         put.dw = options.dw?.quorum
+        put.sloppyQuorum = options.sloppyQuorum
         put.returnBody = options.returnBody ?? false
         put.timeoutMilliseconds = options.timeoutMilliseconds
         return put
@@ -96,6 +97,7 @@ extension GetRequest {
         pr = options.pr?.quorum
         basicQuorum = options.basicQuorum
         notFoundOK = options.notFoundOK
+        sloppyQuorum = options.sloppyQuorum
         timeoutMilliseconds = options.timeoutMilliseconds
     }
 }
@@ -108,6 +110,7 @@ extension DeleteRequest {
         pr = options.pr?.quorum
         pw = options.pw?.quorum
         dw = options.dw?.quorum
+        sloppyQuorum = options.sloppyQuorum
         timeoutMilliseconds = options.timeoutMilliseconds
     }
 }
