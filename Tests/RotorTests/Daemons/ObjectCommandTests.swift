@@ -140,7 +140,7 @@ struct ObjectCommandTests {
             }
             let status = try await daemons.rotor("status", "--json")
             let report = try #require(try JSONSerialization.jsonObject(with: status.output) as? [String: Any])
-            #expect(report["node"] as? String == "a" && (report["stores"] as? [Any])?.count == 2)
+            #expect(report["node"] as? String == "a" && (report["stores"] as? [Any])?.count == 3)
             #expect((report["counters"] as? [String: Int])?["puts"] == 1)
         }
     }
