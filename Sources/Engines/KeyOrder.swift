@@ -1,8 +1,8 @@
 import Glibc
-import NIOCore
+package import NIOCore
 
 /// Keys are ordered as unsigned bytes, a prefix before its extensions.
-enum KeyOrder {
+package enum KeyOrder {
     /// Below, at or above 0, as memcmp.
     static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
         let common = min(left.count, right.count)
@@ -18,7 +18,7 @@ enum KeyOrder {
             && compare(UnsafeRawBufferPointer(rebasing: bytes[..<prefix.count]), prefix) == 0
     }
 
-    static func compare(_ left: ByteBuffer, _ right: ByteBuffer) -> Int {
+    package static func compare(_ left: ByteBuffer, _ right: ByteBuffer) -> Int {
         left.withUnsafeReadableBytes { first in
             right.withUnsafeReadableBytes { second in compare(first, second) }
         }

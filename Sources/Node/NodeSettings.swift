@@ -20,6 +20,13 @@ public struct NodeSettings: Sendable {
     public var lateReplyMilliseconds = 500
     /// How long a start waits for its peers' confirmation before it goes on as a new incarnation.
     public var startConfirmationMilliseconds = 2_000
+    public var treeShape = TreeShape.standard
+    /// From one comparison of all trees with a peer to the next.
+    public var treeRoundMilliseconds = 10_000
+    /// How long leaves that differ are left alone before they are looked at again.
+    public var treeSettleMilliseconds = 1_000
+    /// In which every record of a store is read once, to find what no client asks for.
+    public var treeRereadMilliseconds = 7 * 24 * 3_600_000
     /// No request waits longer, whatever it states.
     public var maximumTimeoutMilliseconds = 600_000
     /// Requests coordinated at a time; more are refused as overload.
@@ -30,6 +37,9 @@ public struct NodeSettings: Sendable {
     public var maximumTypeLength = 255
     public var maximumBucketLength = 512
     public var maximumKeyLength = 2_048
+
+    /// From one partition's turn to the next one's.
+    var rereadMilliseconds: Int { max(1, treeRereadMilliseconds / map.partitioning.count) }
 
     public init(map: ClusterMap, bucketTypes: BucketTypes, hintStore: Int, contextKey: ContextKey) {
         self.map = map

@@ -20,6 +20,11 @@ public struct NodeStatistics: Sendable, Equatable {
     public var hintsDelivered = 0
     /// Writes coordinated as a stand-in, as no holder could be reached.
     public var standInMints = 0
+    /// Trees whose root was not that of another holder's, and keys that were found to differ and given to this node, or
+    /// by it (Dynamo §4.7).
+    public var treesDifferent = 0
+    public var keysPulled = 0
+    public var keysPushed = 0
     /// Replicas' versions refused because of their stamp.
     public var stampsRefused = 0
     /// Peers that knew a later start of this node than it did itself.

@@ -70,7 +70,15 @@ extension StorageNode {
         case .read(let token, let object): onAnswer(token.rawValue, from: me, .success(object), now, &queue)
         case .failed(let token, let failure):
             onAnswer(token.rawValue, from: me, .failure(.storage(failure)), now, &queue)
-        case .minted, .written, .hints: break
+        case .minted, .written, .hints, .tree, .treesBuilt: break
+        }
+    }
+
+    mutating func onFetched(_ fetched: Fetched, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue) {
+        if RequestKind(of: fetched.correlation) == .tree {
+            onTreeFetched(fetched, from: sender, now, &queue)
+        } else {
+            onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)
         }
     }
 

@@ -23,14 +23,7 @@ extension StorageNode {
         do throws(ReplicaFailure) {
             let bucketType = try admit(replicate.key, standingInFor: replicate.standingInFor.map { [$0] } ?? [])
             let policy = settings.bucketTypes[bucketType].policy
-            let stamp = replicate.object.siblings.map(\.stamp).max() ?? .zero
-            if clock.accepts(stamp, wall: now.wall) {
-                clock.observe(stamp)
-            } else if policy == .lastWriteWins {
-                // Elsewhere a stamp decides nothing.
-                statistics.stampsRefused += 1
-                throw .stampAhead(milliseconds: stamp.milliseconds - now.wall)
-            }
+            try accept(stampsOf: replicate.object, policy, now)
             emit(
                 .merge(replicate.object, policy, replicate.durability), of: replicate.key,
                 replicate.standingInFor.map { .hint(for: $0) } ?? .own, bucketType,
@@ -38,6 +31,19 @@ extension StorageNode {
         } catch {
             let replicated = Replicated(correlation: replicate.correlation, result: .failure(error))
             queue.emit(.send(.replicated(replicated), to: sender))
+        }
+    }
+
+    /// Elsewhere than where the last write wins a stamp decides nothing.
+    mutating func accept(
+        stampsOf object: VersionedObject, _ policy: ConflictPolicy, _ now: Time
+    ) throws(ReplicaFailure) {
+        let stamp = object.siblings.map(\.stamp).max() ?? .zero
+        if clock.accepts(stamp, wall: now.wall) {
+            clock.observe(stamp)
+        } else if policy == .lastWriteWins {
+            statistics.stampsRefused += 1
+            throw .stampAhead(milliseconds: stamp.milliseconds - now.wall)
         }
     }
 
@@ -78,7 +84,7 @@ extension StorageNode {
                 switch completion {
                 case .read(_, let object): .success(object)
                 case .failed(_, let failure): .failure(.storage(failure))
-                case .minted, .written, .hints: .failure(.storage(.failed("a read ended as a write")))
+                default: .failure(.storage(.failed("a read ended as something else")))
                 }
             queue.emit(.send(.fetched(Fetched(correlation: correlation, result: result)), to: coordinator))
         case .merge(let coordinator, let correlation, let holder):
@@ -88,7 +94,7 @@ extension StorageNode {
                 switch completion {
                 case .written(_, let durable): .success(durable)
                 case .failed(_, let failure): .failure(.storage(failure))
-                case .read, .minted, .hints: .failure(.storage(.failed("a merge ended as a read")))
+                default: .failure(.storage(.failed("a merge ended as something else")))
                 }
             queue.emit(.send(.replicated(Replicated(correlation: correlation, result: result)), to: coordinator))
         }

@@ -212,16 +212,20 @@ extension StorageNode {
     ) {
         switch message {
         case .probe, .probed: break
-        case .fetch(let fetch): onAnswer(fetch.correlation, from: member, .failure(.linkLost), now, &queue)
+        case .fetch(let fetch):
+            onFetched(Fetched(correlation: fetch.correlation, result: .failure(.linkLost)), from: member, now, &queue)
         case .replicate(let replicate):
             let lost = Replicated(correlation: replicate.correlation, result: .failure(.linkLost))
             onReplicated(lost, from: member, now, &queue)
+        case .askTrees(let inquiry):
+            onTreesAnswered(
+                TreeReport(correlation: inquiry.correlation, answer: .unavailable), from: member, now, &queue)
         case .forward(let forward):
             let name = settings.map.member(member)?.name ?? "\(member)"
             let lost = Forwarded(correlation: forward.correlation, reply: .failed(.coordinatorUnreachable(name)))
             onForwarded(lost, from: member, now, &queue)
         // Their receivers have deadlines of their own, and are told of a start at each new link.
-        case .fetched, .replicated, .forwarded, .startAnnounced, .startConfirmed, .startConflict: break
+        case .fetched, .replicated, .forwarded, .treesAnswered, .startAnnounced, .startConfirmed, .startConflict: break
         }
     }
 

@@ -141,7 +141,7 @@ extension StorageNode {
             } else {
                 onStored(correlation, by: me, .failure(.storage(failure)), now, &queue)
             }
-        case .read, .hints: break
+        case .read, .hints, .tree, .treesBuilt: break
         }
     }
 
@@ -172,10 +172,10 @@ extension StorageNode {
     mutating func onReplicated(
         _ replicated: Replicated, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
-        if RequestKind(of: replicated.correlation) == .hint {
-            onHintDelivered(replicated.correlation, by: sender, replicated.result, now, &queue)
-        } else {
-            onStored(replicated.correlation, by: sender, replicated.result, now, &queue)
+        switch RequestKind(of: replicated.correlation) {
+        case .hint: onHintDelivered(replicated.correlation, by: sender, replicated.result, now, &queue)
+        case .tree: onTreeReplicated(replicated, from: sender, now, &queue)
+        default: onStored(replicated.correlation, by: sender, replicated.result, now, &queue)
         }
     }
 

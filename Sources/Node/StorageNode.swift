@@ -27,6 +27,15 @@ public struct StorageNode: ~Copyable {
     var hintOperations: RequestTable<HintOperation>
     /// By member index.
     var hintDeliveries: [HintDelivery]
+    var treeWork: RequestTable<TreeWork>
+    /// When to look at a piece of ``treeWork`` again.
+    var treeDeadlines = DeadlineQueue()
+    /// Of ``treeWork``: comparisons of single trees.
+    var treeExchanges = 0
+    /// By member index.
+    var treeRounds: [TreeRound]
+    /// By store.
+    var treeBuildings: [TreeBuilding]
     var deadlines = DeadlineQueue()
     /// By member index: numbers of what was forwarded to it, and what it forwarded here.
     var forwardSequences: [UInt64]
@@ -55,6 +64,13 @@ public struct StorageNode: ~Copyable {
         forwards = RequestTable(kind: .forward, seed: seed)
         replicaOperations = RequestTable(kind: .replica, seed: seed)
         hintOperations = RequestTable(kind: .hint, seed: seed)
+        treeWork = RequestTable(kind: .tree, seed: seed)
+        treeRounds = peers.members.map { _ in
+            TreeRound(now.monotonic, milliseconds: settings.treeRoundMilliseconds)
+        }
+        treeBuildings = settings.bucketTypes.storeNames.map { _ in
+            TreeBuilding(now.monotonic, rereadMilliseconds: settings.rereadMilliseconds)
+        }
         hintDeliveries = peers.members.map { _ in HintDelivery() }
         forwardSequences = peers.members.map { _ in 0 }
         forwardWindows = peers.members.map { _ in ForwardWindow() }
@@ -75,8 +91,9 @@ public struct StorageNode: ~Copyable {
 
     /// When the next ``Event/tick`` is due.
     public var nextDeadline: Instant? {
-        [deadlines.next, starts.nextDeadline, nextClockLook, peers.nextDeadline, nextHintLook].reduce(nil) {
-            earliest, next in
+        [deadlines.next, starts.nextDeadline, nextClockLook, peers.nextDeadline, nextHintLook, nextTreeLook].reduce(
+            nil
+        ) { earliest, next in
             guard let earliest, let next else { return earliest ?? next }
             return min(earliest, next)
         }
@@ -91,6 +108,8 @@ public struct StorageNode: ~Copyable {
     package var kept: (requests: Int, replicaOperations: Int, hintOperations: Int, deadlines: Int) {
         (gets.count + puts.count + forwards.count, replicaOperations.count, hintOperations.count, deadlines.count)
     }
+    /// Pieces of work about trees, which never ends for long.
+    package var keptTreeWork: Int { treeWork.count }
 
     public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {
         switch event {
@@ -98,7 +117,7 @@ public struct StorageNode: ~Copyable {
         case .message(let message, let sender): onMessage(message, from: sender, now, &queue)
         case .storage(let completion): onStorage(completion, now, &queue)
         case .persisted(let revision): onPersisted(revision, &queue)
-        case .linkUp(let peer): onLinkUp(peer, &queue)
+        case .linkUp(let peer): onLinkUp(peer, now, &queue)
         case .linkDown(let peer): onLinkDown(peer, now, &queue)
         case .undelivered(let message, let member): onUndelivered(message, to: member, now, &queue)
         case .tick: onTick(now, &queue)
@@ -110,7 +129,7 @@ public struct StorageNode: ~Copyable {
         _ message: Message, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
         guard sender != me, let index = peers.index(of: sender) else { return }
-        if message.isAnswer, peers.onHeard(sender, now.monotonic) { hintDeliveries[index].onUp() }
+        if message.isAnswer, peers.onHeard(sender, now.monotonic) { onPeerUp(index, now) }
         switch message {
         case .probe: queue.emit(.send(.probed, to: sender))
         case .probed: break
@@ -118,11 +137,13 @@ public struct StorageNode: ~Copyable {
         case .startConfirmed(let start): starts.onConfirmed(start, by: sender, keeper: &keeper, into: &queue)
         case .startConflict(let known): onStartConflict(known, &queue)
         case .fetch(let fetch): onFetch(fetch, from: sender, &queue)
-        case .fetched(let fetched): onAnswer(fetched.correlation, from: sender, fetched.result, now, &queue)
+        case .fetched(let fetched): onFetched(fetched, from: sender, now, &queue)
         case .replicate(let replicate): onReplicate(replicate, from: sender, now, &queue)
         case .replicated(let replicated): onReplicated(replicated, from: sender, now, &queue)
         case .forward(let forward): onForward(forward, from: sender, now, &queue)
         case .forwarded(let forwarded): onForwarded(forwarded, from: sender, now, &queue)
+        case .askTrees(let inquiry): onTreeInquiry(inquiry, from: sender, &queue)
+        case .treesAnswered(let report): onTreesAnswered(report, from: sender, now, &queue)
         }
     }
 
@@ -132,6 +153,7 @@ public struct StorageNode: ~Copyable {
         case .put: onOwnCopyWritten(completion, now, &queue)
         case .replica: onReplicaOperation(completion, now, &queue)
         case .hint: onHintOperation(completion, now, &queue)
+        case .tree: onTreeCompletion(completion, now, &queue)
         case .forward, nil: break
         }
     }
@@ -150,9 +172,14 @@ public struct StorageNode: ~Copyable {
         starts.onPersisted(keeper: keeper, linked: peers.linkedMembers, into: &queue)
     }
 
-    private mutating func onLinkUp(_ peer: MemberID, _ queue: inout EffectQueue) {
+    private mutating func onPeerUp(_ index: Int, _ now: Time) {
+        hintDeliveries[index].onUp()
+        treeRounds[index].onUp(now.monotonic, milliseconds: settings.treeSettleMilliseconds)
+    }
+
+    private mutating func onLinkUp(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         peers.setLinked(true, peer)
-        if let index = peers.index(of: peer) { hintDeliveries[index].onUp() }
+        if let index = peers.index(of: peer) { onPeerUp(index, now) }
         starts.onLinkUp(peer, keeper: keeper, into: &queue)
     }
 
@@ -170,6 +197,7 @@ public struct StorageNode: ~Copyable {
             onReplicated(Replicated(correlation: correlation, result: .failure(.linkLost)), from: peer, now, &queue)
         }
         onHintPeerDown(peer, now)
+        onTreePeerDown(peer, now, &queue)
         for correlation in forwards.identifiers(where: { $0.coordinator == peer }) {
             let lost = RequestFailure.coordinatorLost(settings.map.member(peer)?.name ?? "\(peer)")
             onForwarded(Forwarded(correlation: correlation, reply: .failed(lost)), from: peer, now, &queue)
@@ -183,12 +211,13 @@ public struct StorageNode: ~Copyable {
             if wentDown { goOn(without: member, now, &queue) }
         }
         lookAfterHints(now, &queue)
+        lookAfterTrees(now, &queue)
         while let correlation = deadlines.pop(due: now.monotonic) {
             switch RequestKind(of: correlation) {
             case .get: onGetDeadline(correlation, now, &queue)
             case .put: onPutDeadline(correlation, now, &queue)
             case .forward: onForwardDeadline(correlation, now, &queue)
-            case .replica, .hint, nil: break
+            case .replica, .hint, .tree, nil: break
             }
         }
     }

@@ -18,6 +18,9 @@ public final class ObjectStore: @unchecked Sendable {
     private var births: BirthReservation
     /// Of a store that keeps hints.
     var hints: HintBook?
+    /// Of a store of objects.
+    let trees: NIOLockedValueBox<TreeBook>?
+    let treeShape: TreeShape
     /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
     /// leaves its commits to the page cache, where they look as if they stood.
     private var hasUnsyncedCommits = true
@@ -26,17 +29,33 @@ public final class ObjectStore: @unchecked Sendable {
     var start: StartRecord?
 
     /// - Parameters:
-    ///   - hints: What it takes of hints; nil: none.
     ///   - onDamage: Called, on the thread that met it, for each record that is not what was written.
     public init(
-        engine: any LocalPersistenceEngine, hints: HintLimits? = nil,
+        engine: any LocalPersistenceEngine, contents: Contents = .objects(nil),
         onDamage: @escaping @Sendable (ObjectKey, _ reason: String) -> Void
     ) throws {
         self.engine = engine
         self.onDamage = onDamage
-        self.hints = try hints.map { try HintBook($0, in: engine) }
-        births = try BirthReservation(engine: engine, isOfHints: hints != nil)
+        switch contents {
+        case .objects(let settings):
+            trees = settings.map { NIOLockedValueBox(TreeBook($0)) }
+            treeShape = settings?.shape ?? .standard
+            births = try BirthReservation(engine: engine, isOfHints: false)
+        case .hints(let limits):
+            trees = nil
+            treeShape = .standard
+            births = try BirthReservation(engine: engine, isOfHints: true)
+            hints = try HintBook(limits, in: engine)
+        }
         if let book = self.hints { counters.withLockedValue { ($0.hints, $0.hintBytes) = (book.total, book.bytes) } }
+    }
+
+    /// What a store is for.
+    public enum Contents: Sendable {
+        /// A node's own replicas, with Merkle trees of them where these are said.
+        case objects(TreeSettings?)
+        /// What it keeps for others.
+        case hints(HintLimits)
     }
 
     public var statistics: ObjectStoreStatistics { counters.withLockedValue { $0 } }
@@ -67,14 +86,19 @@ public final class ObjectStore: @unchecked Sendable {
             guard let bytes else { return .success(nil) }
             return .success(try Record(decoding: bytes, under: recordKey))
         } catch let damage as RecordDamaged {
-            counters.withLockedValue { $0.damagedRecords += 1 }
-            onDamage(key, damage.reason)
+            met(damage, key)
+            met(damageOf: recordKey)
             return .failure(.damaged)
         } catch let error as EngineError {
             return .failure(StorageFailure(error))
         } catch {
             return .failure(.failed("\(error)"))
         }
+    }
+
+    func met(_ damage: RecordDamaged, _ key: ObjectKey) {
+        counters.withLockedValue { $0.damagedRecords += 1 }
+        onDamage(key, damage.reason)
     }
 
     // MARK: Writing
@@ -136,7 +160,7 @@ public final class ObjectStore: @unchecked Sendable {
                 case .conditionFailed(let failure): throw .conditionFailed(failure)
                 }
             }
-            try put(Record(mark: minted.mark, object: minted.object), over: stored, request.place, recordKey, &group)
+            try put(Record(mark: minted.mark, object: minted.object), over: stored, request, recordKey, &group)
             if minted.truncatedEntries > 0 {
                 counters.withLockedValue { $0.truncatedEntries += minted.truncatedEntries }
             }
@@ -146,10 +170,10 @@ public final class ObjectStore: @unchecked Sendable {
             if var record = stored {
                 // Nothing new: nothing to write. A sync may still be due for what was written before.
                 if record.object.merge(object, policy: policy) {
-                    try put(record, over: stored, request.place, recordKey, &group)
+                    try put(record, over: stored, request, recordKey, &group)
                 }
             } else {
-                try put(Record(mark: nil, object: object), over: nil, request.place, recordKey, &group)
+                try put(Record(mark: nil, object: object), over: nil, request, recordKey, &group)
             }
             group.expect(request.token, durability, minted: false)
         case .dropHint(let order, let delivered):
@@ -159,10 +183,16 @@ public final class ObjectStore: @unchecked Sendable {
     }
 
     private func put(
-        _ record: Record, over stored: Record?, _ place: RecordPlace, _ recordKey: ByteBuffer, _ group: inout WriteGroup
+        _ record: Record, over stored: Record?, _ request: StorageRequest, _ recordKey: ByteBuffer,
+        _ group: inout WriteGroup
     ) throws(StorageFailure) {
-        guard case .hint(let member) = place else {
+        guard case .hint(let member) = request.place else {
             try group.put(record, under: recordKey)
+            guard trees != nil else { return }
+            group.note(
+                TreeChange(
+                    recordKey: recordKey, partition: request.partition, type: request.key.type,
+                    old: stored?.object.digest, new: record.object.digest))
             return
         }
         try putHint(record, over: stored, for: member, recordKey, &group)
@@ -210,6 +240,7 @@ public final class ObjectStore: @unchecked Sendable {
             return nil
         }
         if let reservation { births.reserved(reservation) }
+        if !group.treeChanges.isEmpty { trees?.withLockedValue { $0.take(group.treeChanges) } }
         hasUnsyncedCommits = syncs ? false : (hasUnsyncedCommits || !batch.isEmpty)
         let kept = hints.map { ($0.total, $0.bytes) }
         counters.withLockedValue {

@@ -1,5 +1,6 @@
 public import Engines
 public import NIOCore
+import Node
 public import Placement
 
 /// Where records stand in an engine: `kind | partition | escaped type, bucket, key`. The kinds, and the partitions
@@ -14,6 +15,8 @@ public enum RecordKey {
         case hint = 4
         /// The hints' order of delivery: `member | order`, and as its value the hint's key.
         case hintOrder = 5
+        /// A Merkle tree, as a clean stop leaves it: `partition | n`.
+        case tree = 6
     }
 
     public static func object(_ key: ObjectKey, partition: Int) -> ByteBuffer {
@@ -81,6 +84,25 @@ public enum RecordKey {
         KeyRange(
             from: hintOrder(order == .max ? order : order + 1, for: member), to: hintOrder(.max, for: member))
     }
+
+    // MARK: Trees
+
+    static func tree(_ id: TreeID) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeMultipleIntegers(
+            Kind.tree.rawValue, UInt16(truncatingIfNeeded: id.partition), UInt16(truncatingIfNeeded: id.n))
+        return buffer
+    }
+
+    static func tree(in key: ByteBuffer) -> TreeID? {
+        var rest = key
+        guard let (kind, partition, n) = rest.readMultipleIntegers(as: (UInt8, UInt16, UInt16).self),
+            kind == Kind.tree.rawValue
+        else { return nil }
+        return TreeID(partition: Int(partition), n: Int(n))
+    }
+
+    static var allTrees: KeyRange { range(of: .tree) }
 
     private static func range(of kind: Kind) -> KeyRange {
         KeyRange(from: ByteBuffer(integer: kind.rawValue), to: ByteBuffer(integer: kind.rawValue + 1))

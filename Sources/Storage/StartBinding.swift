@@ -1,4 +1,4 @@
-public import Engines
+import Engines
 import NIOCore
 public import Node
 
@@ -17,24 +17,39 @@ extension ObjectStore {
 
     /// Whether `start` was the last that used this store, and closed it.
     public func wasClosed(by start: StartRecord) throws -> Bool {
-        var found: (session: UInt64, binding: UInt8)?
+        try sessionThatClosed() == start.session
+    }
+
+    /// Nil where the last start that used the store did not close it.
+    private func sessionThatClosed() throws -> UInt64? {
+        var found: UInt64?
         try engine.read(Self.key) { value in
             guard let value else { return }
             var buffer = ByteBuffer(bytes: value)
-            found = buffer.readMultipleIntegers(as: (UInt64, UInt8).self).map { ($0.0, $0.1) }
+            guard let (session, binding) = buffer.readMultipleIntegers(as: (UInt64, UInt8).self),
+                binding == Binding.closed.rawValue
+            else { return }
+            found = session
         }
-        return found.map { $0 == (start.session, Binding.closed.rawValue) } ?? false
+        return found
     }
 
     /// Records `start` as the last that uses this store; durable when it returns. Before anything else is written.
-    public func use(by start: StartRecord) throws(EngineError) {
+    public func use(by start: StartRecord) throws {
+        if let session = try sessionThatClosed() { try loadTrees(closedBy: session) }
         try write(.open, by: start)
         self.start = start
     }
 
-    /// The last commit before the engine is closed.
+    /// The last commits before the engine is closed.
     func writeClosed() throws(EngineError) {
-        if let start { try write(.closed, by: start) }
+        guard let start else { return }
+        do throws(EngineError) {
+            try saveTrees(by: start)
+        } catch {
+            // They can be built again; where the disk is full, without room for them the store may still be closed.
+        }
+        try write(.closed, by: start)
     }
 
     private func write(_ binding: Binding, by start: StartRecord) throws(EngineError) {

@@ -20,6 +20,7 @@ struct WriteGroup {
     private var records: [ByteBuffer: Record?] = [:]
     /// To be taken back if the group fails.
     private(set) var hintChanges: [HintChange] = []
+    private(set) var treeChanges: [TreeChange] = []
 
     /// What the group has made of a record so far: nil where it has not touched it, and nil within where it is gone.
     func pending(under key: ByteBuffer) -> Record?? { records[key] }
@@ -39,6 +40,10 @@ struct WriteGroup {
 
     mutating func note(_ change: HintChange) {
         hintChanges.append(change)
+    }
+
+    mutating func note(_ change: TreeChange) {
+        treeChanges.append(change)
     }
 
     /// Returns the record's length.

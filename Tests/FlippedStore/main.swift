@@ -73,7 +73,7 @@ private func read(_ store: ObjectStore) {
                 stale += 1
             }
         case .failed: refused += 1
-        case .hints, .minted, .written: wrong += 1
+        default: wrong += 1
         }
     }
     print("right \(right) stale \(stale) refused \(refused) missing \(missing) wrong \(wrong)")

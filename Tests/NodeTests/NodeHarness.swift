@@ -12,6 +12,7 @@ final class NodeHarness {
         var replies: [(id: UInt64, reply: ClientReply)] = []
         var records: [NodeRecord] = []
         var scans: [HintScan] = []
+        var trees: [TreeRequest] = []
     }
 
     static let contextKey = ContextKey(1, 2)
@@ -43,6 +44,9 @@ final class NodeHarness {
         members = ids
         let types = try BucketTypes(types ?? [BucketType(name: "default", store: "main", n: n)], stores: ["main"])
         var settings = NodeSettings(map: map, bucketTypes: types, hintStore: 1, contextKey: Self.contextKey)
+        // Nobody answers about trees, where a test does not say so.
+        settings.treeRoundMilliseconds = 1 << 40
+        settings.treeSettleMilliseconds = 1 << 40
         change(&settings)
         machine = StorageNode(
             settings: settings,
@@ -110,6 +114,7 @@ final class NodeHarness {
             case .send(let message, let member): effects.sent.append((message, member))
             case .storage(let request): effects.storage.append(request)
             case .scanHints(let scan): effects.scans.append(scan)
+            case .trees(let request): effects.trees.append(request)
             case .persist(let record): effects.records.append(record)
             case .reply(let id, let reply): effects.replies.append((id.rawValue, reply))
             }
@@ -175,6 +180,7 @@ extension NodeHarness.Effects {
         replies += other.replies
         records += other.records
         scans += other.scans
+        trees += other.trees
     }
 
     var fetches: [(fetch: Fetch, to: MemberID)] {

@@ -14,7 +14,7 @@ import Versions
     private let engine = MemoryEngine()
 
     private func store(_ limits: HintLimits = HintLimits()) throws -> ObjectStore {
-        try ObjectStore(engine: engine, hints: limits) { _, _ in }
+        try ObjectStore(engine: engine, contents: .hints(limits)) { _, _ in }
     }
 
     private func request(_ name: String, for member: MemberID, _ operation: StorageOperation) -> StorageRequest {
@@ -121,7 +121,9 @@ import Versions
             return
         }
         #expect(store.statistics.hints == 2)
-        let small = try ObjectStore(engine: MemoryEngine(), hints: HintLimits(maximumHints: 10, maximumBytes: 100)) {
+        let small = try ObjectStore(
+            engine: MemoryEngine(), contents: .hints(HintLimits(maximumHints: 10, maximumBytes: 100))
+        ) {
             _, _ in
         }
         _ = try keep(small, "a", String(repeating: "v", count: 200), for: ben)
@@ -134,7 +136,7 @@ import Versions
     @Test("a commit that fails leaves the counts as they were")
     func failedCommit() throws {
         let engine = FailingEngine()
-        let store = try ObjectStore(engine: engine, hints: HintLimits()) { _, _ in }
+        let store = try ObjectStore(engine: engine, contents: .hints(HintLimits())) { _, _ in }
         _ = try keep(store, "a", "1", for: ben)
         engine.failures = [.full]
         guard case .failed = try keep(store, "b", "1", for: ben) else {
@@ -149,7 +151,7 @@ import Versions
     @Test("a damaged hint is found by its reader, handed over as one with nothing to deliver, and dropped")
     func damaged() throws {
         let damages = DamageCount()
-        let store = try ObjectStore(engine: engine, hints: HintLimits()) { _, _ in damages.count += 1 }
+        let store = try ObjectStore(engine: engine, contents: .hints(HintLimits())) { _, _ in damages.count += 1 }
         for name in ["a", "b"] { _ = try keep(store, name, "1", for: ben) }
         let key = RecordKey.hint(StoreFixture.key("a"), partition: 3, for: ben)
         var batch = WriteBatch()

@@ -34,7 +34,7 @@ import Versions
             switch $0 {
             case .written(let token, let durable): "\(token.rawValue) \(durable)"
             case .failed(let token, _): "\(token.rawValue) failed"
-            case .minted, .read, .hints: nil
+            default: nil
             }
         }
     }

@@ -87,6 +87,7 @@ enum RequestKind: UInt64 {
     case forward = 2
     case replica = 3
     case hint = 4
+    case tree = 5
 
     /// Nil for what no table of this version gives.
     init?(of correlation: Correlation) {

@@ -5,6 +5,7 @@ public enum Effect: Sendable {
     case send(Message, to: MemberID)
     case storage(StorageRequest)
     case scanHints(HintScan)
+    case trees(TreeRequest)
     /// Make the record durable, as one replacement of what was there; then ``Event/persisted(revision:)``.
     case persist(NodeRecord)
     case reply(RequestID, ClientReply)

@@ -20,6 +20,9 @@ public enum Message: Sendable {
     case forward(Forward)
     case forwarded(Forwarded)
 
+    case askTrees(TreeInquiry)
+    case treesAnswered(TreeReport)
+
     /// "Are you there?": answered at once by ``probed``.
     case probe
     case probed
@@ -29,8 +32,8 @@ extension Message {
     /// Whether it answers something that its receiver had sent: a sign that both directions work.
     var isAnswer: Bool {
         switch self {
-        case .startConfirmed, .startConflict, .fetched, .replicated, .forwarded, .probed: true
-        case .startAnnounced, .fetch, .replicate, .forward, .probe: false
+        case .startConfirmed, .startConflict, .fetched, .replicated, .forwarded, .treesAnswered, .probed: true
+        case .startAnnounced, .fetch, .replicate, .forward, .askTrees, .probe: false
         }
     }
 }
@@ -169,5 +172,29 @@ public struct Forwarded: Sendable {
     public init(correlation: Correlation, reply: ClientReply) {
         self.correlation = correlation
         self.reply = reply
+    }
+}
+
+/// A holder asks another one about its trees (Dynamo §4.7).
+public struct TreeInquiry: Sendable {
+    public var correlation: Correlation
+    /// By its name: nodes need not number their stores alike.
+    public var store: String
+    public var question: TreeQuestion
+
+    public init(correlation: Correlation, store: String, question: TreeQuestion) {
+        self.correlation = correlation
+        self.store = store
+        self.question = question
+    }
+}
+
+public struct TreeReport: Sendable {
+    public var correlation: Correlation
+    public var answer: TreeAnswer
+
+    public init(correlation: Correlation, answer: TreeAnswer) {
+        self.correlation = correlation
+        self.answer = answer
     }
 }

@@ -136,6 +136,9 @@ public struct Minter: Hashable, Sendable {
 public enum StorageCompletion: Sendable {
     case read(StorageToken, VersionedObject?)
     case hints(StorageToken, HintPage)
+    case tree(StorageToken, TreeAnswer)
+    /// A step of building trees is done; `complete`: there is nothing to build.
+    case treesBuilt(StorageToken, complete: Bool)
     case minted(StorageToken, VersionedObject)
     /// The write stands. `durable` says whether it was synced.
     case written(StorageToken, durable: Bool)
@@ -144,8 +147,8 @@ public enum StorageCompletion: Sendable {
 
     public var token: StorageToken {
         switch self {
-        case .read(let token, _), .hints(let token, _), .minted(let token, _), .written(let token, _),
-            .failed(let token, _):
+        case .read(let token, _), .hints(let token, _), .tree(let token, _), .treesBuilt(let token, _),
+            .minted(let token, _), .written(let token, _), .failed(let token, _):
             token
         }
     }

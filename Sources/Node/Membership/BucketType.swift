@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 public import Versions
 
 /// What the paper calls an instance of Dynamo (§5, §6): one application's N, R, W, conflict policy and store.
@@ -34,6 +34,7 @@ public struct BucketType: Hashable, Sendable {
 public struct BucketTypes: Sendable {
     private let types: [BucketType]
     private let stores: [Int]
+    let storeNames: [String]
     private let positions: [ByteBuffer: Int]
 
     /// - Parameter stores: The node's store names; a type's store is its index among them.
@@ -50,6 +51,7 @@ public struct BucketTypes: Sendable {
             positions[ByteBuffer(string: type.name)] = position
         }
         self.stores = indices
+        storeNames = stores
         self.positions = positions
     }
 
@@ -60,6 +62,20 @@ public struct BucketTypes: Sendable {
     subscript(position: Int) -> BucketType { types[position] }
 
     func store(of position: Int) -> Int { stores[position] }
+
+    /// By name, the n of the types in a store.
+    public func replicas(inStore store: Int) -> [ByteBuffer: Int] {
+        var replicas: [ByteBuffer: Int] = [:]
+        for (position, type) in types.enumerated() where stores[position] == store {
+            replicas[ByteBuffer(string: type.name)] = type.n
+        }
+        return replicas
+    }
+
+    /// The n of the types in a store that have several replicas, ascending.
+    func treeCounts(inStore store: Int) -> [Int] {
+        Set(types.indices.filter { stores[$0] == store && types[$0].n > 1 }.map { types[$0].n }).sorted()
+    }
 }
 
 public struct UnknownStore: Error, Sendable, CustomStringConvertible {

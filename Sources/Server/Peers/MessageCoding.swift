@@ -20,6 +20,8 @@ enum MessageCoding {
         case forwarded = 9
         case probe = 10
         case probed = 11
+        case askTrees = 12
+        case treesAnswered = 13
     }
 
     static func write(_ message: Message, into buffer: inout ByteBuffer) {
@@ -53,6 +55,13 @@ enum MessageCoding {
         case .forwarded(let forwarded):
             begin(.forwarded, forwarded.correlation, into: &buffer)
             write(forwarded.reply, into: &buffer)
+        case .askTrees(let inquiry):
+            begin(.askTrees, inquiry.correlation, into: &buffer)
+            buffer.writeText(inquiry.store)
+            write(inquiry.question, into: &buffer)
+        case .treesAnswered(let report):
+            begin(.treesAnswered, report.correlation, into: &buffer)
+            write(report.answer, into: &buffer)
         case .probe: buffer.writeInteger(Tag.probe.rawValue)
         case .probed: buffer.writeInteger(Tag.probed.rawValue)
         }
@@ -99,6 +108,14 @@ enum MessageCoding {
         case .forwarded:
             message = .forwarded(
                 Forwarded(correlation: try reader.integer("correlation"), reply: try reply(&reader)))
+        case .askTrees:
+            message = .askTrees(
+                TreeInquiry(
+                    correlation: try reader.integer("correlation"), store: try reader.text("store"),
+                    question: try treeQuestion(&reader)))
+        case .treesAnswered:
+            message = .treesAnswered(
+                TreeReport(correlation: try reader.integer("correlation"), answer: try treeAnswer(&reader)))
         case .probe: message = .probe
         case .probed: message = .probed
         }

@@ -7,7 +7,7 @@ struct PeerProtocolVersions: Hashable {
     var oldest: UInt16
     var newest: UInt16
 
-    static let spoken = PeerProtocolVersions(oldest: 3, newest: 3)
+    static let spoken = PeerProtocolVersions(oldest: 4, newest: 4)
 
     func includes(_ version: UInt16) -> Bool { version >= oldest && version <= newest }
 

@@ -148,6 +148,10 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
             }
         case .scanHints(let scan):
             if !outside.stores[scan.store].submit(scan) { deferred.append(.storage(.failed(scan.token, .overloaded))) }
+        case .trees(let request):
+            if !outside.stores[request.store].submit(request) {
+                deferred.append(.storage(.failed(request.token, .overloaded)))
+            }
         case .persist(let record):
             outside.recordWriter.write(record)
         case .reply(let id, let reply):

@@ -46,11 +46,16 @@ struct OpenedNode {
                 try Self.verify(settings, in: folder, verification, logger)
             }
             for store in settings.stores {
-                stores.append(try Self.open(store, nil, in: folder, by: settings.openEngine, logger: logger))
+                let trees = TreeSettings(
+                    shape: .standard, partitions: folder.founding.partitioning.count,
+                    replicas: bucketTypes.replicas(inStore: stores.count))
+                stores.append(
+                    try Self.open(store, .objects(trees), in: folder, by: settings.openEngine, logger: logger))
             }
             stores.append(
                 try Self.open(
-                    settings.hintStore, settings.hintLimits, in: folder, by: settings.openEngine, logger: logger))
+                    settings.hintStore, .hints(settings.hintLimits), in: folder, by: settings.openEngine,
+                    logger: logger))
         } catch {
             Self.abandon(folder, stores, logger)
             throw error
@@ -181,7 +186,7 @@ struct OpenedNode {
     }
 
     private static func open(
-        _ store: RuntimeSettings.Store, _ hints: HintLimits?, in folder: DataFolder,
+        _ store: RuntimeSettings.Store, _ contents: ObjectStore.Contents, in folder: DataFolder,
         by openEngine: RuntimeSettings.EngineOpening,
         logger: Logger
     ) throws(StartError) -> Store {
@@ -190,10 +195,10 @@ struct OpenedNode {
             let engine = try openEngine(store, folder.storePath(store.name))
             let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
-                let objects = try ObjectStore(engine: engine, hints: hints) { key, reason in
+                let objects = try ObjectStore(engine: engine, contents: contents) { key, reason in
                     guard let addition = lines.withLockedValue({ $0.admit() }) else { return }
                     logger.error(
-                        "damaged record met: other replicas serve the object, and reading it repairs it\(addition)",
+                        "damaged record met: other replicas have the object, and anti-entropy mends it\(addition)",
                         metadata: ["store": "\(store.name)", "key": "\(key)", "damage": "\(reason)"])
                 }
                 return Store(name: store.name, engine: engine, writePath: store.writePath, objects: objects)

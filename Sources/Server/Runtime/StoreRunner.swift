@@ -28,7 +28,7 @@ final class StoreRunner: Sendable {
     private let writePath: WritePath
     private let store: ObjectStore
     private let engine: any LocalPersistenceEngine
-    private let writer: WriterThread<StorageRequest>
+    private let writer: WriterThread<Writing>
     private let readers: [Reader]
     private let ending: EndOfStore
 
@@ -38,7 +38,8 @@ final class StoreRunner: Sendable {
         let outstanding: OutstandingReads
 
         init(
-            name: String, store: ObjectStore, limits: Limits, ending: EndOfStore, inbox: LoopInbox<StorageCompletion>
+            name: String, store: ObjectStore, limits: Limits, ending: EndOfStore, inbox: LoopInbox<StorageCompletion>,
+            writer: WriterThread<Writing>
         ) {
             let outstanding = OutstandingReads()
             self.outstanding = outstanding
@@ -49,6 +50,8 @@ final class StoreRunner: Sendable {
                     switch reading {
                     case .record(let request): completions.append(store.read(request))
                     case .hints(let scan): completions.append(store.scan(scan))
+                    case .trees(let request):
+                        if let done = Self.look(request, store, writer) { completions.append(done) }
                     }
                 }
                 ending.look(for: completions)
@@ -56,11 +59,46 @@ final class StoreRunner: Sendable {
                 _ = inbox.put(contentsOf: completions)
             }
         }
+
+        /// Nil where the writer has to take in what was read.
+        private static func look(
+            _ request: TreeRequest, _ store: ObjectStore, _ writer: WriterThread<Writing>
+        ) -> StorageCompletion? {
+            switch request.task {
+            case .answer(let question): return .tree(request.token, store.answer(question))
+            case .build(let rereading):
+                guard let page = store.readTreePage(rereading: rereading) else {
+                    return .treesBuilt(request.token, complete: store.treesDue == 0)
+                }
+                do throws(Overloaded) {
+                    try writer.submit(.page(page, request.token))
+                    return nil
+                } catch {
+                    store.abandonTreePage()
+                    return .failed(request.token, .overloaded)
+                }
+            }
+        }
     }
 
     private enum Reading: Sendable {
         case record(StorageRequest)
         case hints(HintScan)
+        case trees(TreeRequest)
+
+        /// Nobody waits for it, and it may take long.
+        var isInBackground: Bool {
+            if case .record = self { false } else { true }
+        }
+    }
+
+    private enum Writing: Sendable {
+        case record(StorageRequest)
+        case page(TreePage, StorageToken)
+
+        var request: StorageRequest? {
+            if case .record(let request) = self { request } else { nil }
+        }
     }
 
     private final class OutstandingReads: Sendable {
@@ -84,9 +122,10 @@ final class StoreRunner: Sendable {
         writer = WriterThread(
             name: "rotor-w-\(name)", capacity: limits.writes, maximumBytes: limits.bytes, maximumGroup: limits.group,
             gathers: true
-        ) { requests in
+        ) { writings in
             var completions: [StorageCompletion] = []
-            completions.reserveCapacity(requests.count)
+            completions.reserveCapacity(writings.count)
+            let requests = writings.compactMap(\.request)
             // What was minted goes to the other replicas while this store syncs.
             let flush = {
                 _ = inbox.put(contentsOf: completions)
@@ -97,11 +136,17 @@ final class StoreRunner: Sendable {
                 _ = inbox.put(contentsOf: completions)
             }
             store.perform(requests, flush: flush, later: later) { completions.append($0) }
+            for case .page(let page, let token) in writings {
+                completions.append(.treesBuilt(token, complete: store.take(page)))
+            }
             ending.look(for: completions)
             _ = inbox.put(contentsOf: completions)
         }
+        let writer = self.writer
         readers = (0..<max(1, limits.readers)).map { number in
-            Reader(name: "rotor-r\(number)-\(name)", store: store, limits: limits, ending: ending, inbox: inbox)
+            Reader(
+                name: "rotor-r\(number)-\(name)", store: store, limits: limits, ending: ending, inbox: inbox,
+                writer: writer)
         }
     }
 
@@ -110,10 +155,10 @@ final class StoreRunner: Sendable {
         do throws(Overloaded) {
             switch request.operation {
             case .read: try submit(.record(request))
-            case .mint(let mint, _, _): try writer.submit(request, bytes: mint.content.byteCount)
+            case .mint(let mint, _, _): try writer.submit(.record(request), bytes: mint.content.byteCount)
             case .merge(let object, _, _):
-                try writer.submit(request, bytes: object.siblings.reduce(0) { $0 + $1.content.byteCount })
-            case .dropHint: try writer.submit(request)
+                try writer.submit(.record(request), bytes: object.siblings.reduce(0) { $0 + $1.content.byteCount })
+            case .dropHint: try writer.submit(.record(request))
             }
             return true
         } catch {
@@ -122,9 +167,14 @@ final class StoreRunner: Sendable {
     }
 
     /// False where the queue is full.
-    func submit(_ scan: HintScan) -> Bool {
+    func submit(_ scan: HintScan) -> Bool { takes(.hints(scan)) }
+
+    /// False where the queue is full.
+    func submit(_ request: TreeRequest) -> Bool { takes(.trees(request)) }
+
+    private func takes(_ reading: Reading) -> Bool {
         do throws(Overloaded) {
-            try submit(.hints(scan))
+            try submit(reading)
             return true
         } catch {
             return false
@@ -132,9 +182,10 @@ final class StoreRunner: Sendable {
     }
 
     /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the
-    /// disk is what is slow.
+    /// disk is what is slow. What nobody waits for goes to the last one.
     private func submit(_ reading: Reading) throws(Overloaded) {
-        let reader = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
+        let free = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
+        let reader = reading.isInBackground ? readers.last : free
         guard let reader else { preconditionFailure("store \(name) has no reader") }
         try reader.thread.submit(reading)
         reader.outstanding.count.add(1, ordering: .relaxed)

@@ -274,11 +274,11 @@ struct Ledger {
         }
     }
 
-    /// Whether the replicas of every key are equal.
-    func haveConverged(_ copies: [[VersionedObject?]]) -> Bool {
-        keys.indices.allSatisfy { index in
+    /// Keys whose replicas are not equal.
+    func differingKeys(_ copies: [[VersionedObject?]]) -> [Int] {
+        keys.indices.filter { index in
             let replicas = keys[index].layout.holders.map { copies[index][$0] }
-            return replicas.allSatisfy { $0 == replicas[0] }
+            return replicas.contains { $0 != replicas[0] }
         }
     }
 

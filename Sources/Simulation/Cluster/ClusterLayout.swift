@@ -125,6 +125,8 @@ struct ClusterLayout {
             var settings = NodeSettings(
                 map: map, bucketTypes: try BucketTypes(types, stores: Array(Self.stores.prefix(Self.hintStore))),
                 hintStore: Self.hintStore, contextKey: contextKey)
+            settings.treeShape = TreeShape(levels: 2)
+            settings.treeRereadMilliseconds = 60_000
             if isTight {
                 settings.maximumRequests = 8
                 settings.maximumReplicaOperations = 8

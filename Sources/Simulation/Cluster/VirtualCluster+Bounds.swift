@@ -15,11 +15,31 @@ extension VirtualCluster {
                 .bounded, "\(name(node)) keeps \(kept.requests) requests, its limit is \(settings.maximumRequests)",
                 key: nil, at: now)
         }
+        if process.machine.keptTreeWork > StorageNode.maximumWork + 256 {
+            ledger.object(
+                .bounded, "\(name(node)) keeps \(process.machine.keptTreeWork) pieces of work about trees", key: nil,
+                at: now)
+        }
         if kept.replicaOperations > settings.maximumReplicaOperations + limit {
             ledger.object(
                 .bounded,
                 "\(name(node)) keeps \(kept.replicaOperations) operations of others, its limit is"
                     + " \(settings.maximumReplicaOperations)", key: nil, at: now)
+        }
+    }
+
+    /// Trees say what stores hold, and those of a partition's holders are equal.
+    func checkTrees() {
+        for node in machines.indices {
+            for store in machines[node].process?.stores ?? [] {
+                let wrong = (try? store.objects.wrongTrees()) ?? []
+                for tree in wrong {
+                    ledger.object(
+                        .treesTrue,
+                        "\(name(node))'s tree of partition \(tree.partition), n \(tree.n), is not what its"
+                            + " store holds", key: nil, at: now)
+                }
+            }
         }
     }
 

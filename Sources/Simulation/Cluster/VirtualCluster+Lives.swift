@@ -53,8 +53,7 @@ extension VirtualCluster {
             do {
                 let opened = try openEngine(node, index, image)
                 engine = opened
-                let hints = index == ClusterLayout.hintStore ? hintLimits : nil
-                let objects = try ObjectStore(engine: opened, hints: hints) { _, _ in }
+                let objects = try ObjectStore(engine: opened, contents: contents(of: index)) { _, _ in }
                 stores.append(NodeProcess.Store(engine: opened, objects: objects))
             } catch {
                 try? engine?.close()
@@ -65,8 +64,14 @@ extension VirtualCluster {
         return stores
     }
 
-    /// Nodes with little room decline to stand in.
-    private var hintLimits: HintLimits { HintLimits(maximumHints: layout.isTight ? 5 : 10_000) }
+    private func contents(of store: Int) -> ObjectStore.Contents {
+        // Nodes with little room decline to stand in.
+        if store == ClusterLayout.hintStore { return .hints(HintLimits(maximumHints: layout.isTight ? 5 : 10_000)) }
+        return .objects(
+            TreeSettings(
+                shape: settings.treeShape, partitions: layout.map.partitioning.count,
+                replicas: settings.bucketTypes.replicas(inStore: store)))
+    }
 
     private func openEngine(_ node: Int, _ store: Int, _ image: StoreImage) throws(EngineError) -> any NodeEngine {
         if let engines {

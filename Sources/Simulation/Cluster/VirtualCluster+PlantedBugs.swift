@@ -131,7 +131,7 @@ extension VirtualCluster {
                 return completion
             }
             return .read(token, old)
-        case .hints, .minted, .written, .failed: return completion
+        default: return completion
         }
     }
 

@@ -172,7 +172,7 @@ extension VirtualCluster {
             switch process.stores[store].objects.read(request) {
             case .failed: isDamaged = true
             case .read(_, nil): break
-            case .read, .hints, .minted, .written: return false
+            default: return false
             }
         }
         return isDamaged
@@ -193,6 +193,8 @@ extension VirtualCluster {
         case .hints(_, let page):
             transcript.mix(page.hints.count)
             for hint in page.hints { transcript.mix(hint.object) }
+        case .tree(_, let answer): transcript.mix(answer)
+        case .treesBuilt(_, let complete): transcript.mix(complete ? 1 : 2)
         case .minted(_, let object): transcript.mix(object)
         case .written(_, let durable): transcript.mix(durable ? 1 : 2)
         case .failed(_, let failure): transcript.mix(ByteBuffer(string: failure.description))

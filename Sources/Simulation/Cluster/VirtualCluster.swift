@@ -122,6 +122,8 @@ final class VirtualCluster {
         case .tick(let node, let process): onTick(node, process)
         case .storageRead(let node, let process, let request): onStorageRead(node, process, request)
         case .hintScan(let node, let process, let scan): onHintScan(node, process, scan)
+        case .treeTask(let node, let process, let request): onTreeTask(node, process, request)
+        case .treePage(let node, let process, let request, let page): onTreePage(node, process, request, page)
         case .storageDone(let node, let process, let completion): onStorageDone(node, process, completion)
         case .storageGroup(let node, let process, let store): onStorageGroup(node, process, store)
         case .storageGroupDone(let node, let process, let store, let completions):
@@ -152,6 +154,7 @@ final class VirtualCluster {
                 if isRepairing { replacing.insert(request.token) }
                 store(request, node, process)
             case .scanHints(let scan): scanHints(scan, node, process)
+            case .trees(let request): lookAtTrees(request, node, process)
             case .persist(let record): persist(record, node, process)
             case .reply(let id, let reply): answer(Int(id.rawValue), reply, node)
             }

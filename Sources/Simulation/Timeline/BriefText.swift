@@ -14,8 +14,27 @@ func brief(_ message: Message) -> String {
     case .replicated(let replicated): "replicated: \(replicated.result)"
     case .forward(let forward): "forward \(forward.sequence): \(brief(forward.request))"
     case .forwarded(let forwarded): "forwarded: \(brief(forwarded.reply))"
+    case .askTrees(let inquiry): "asks \(inquiry.store)'s trees: \(brief(inquiry.question))"
+    case .treesAnswered(let report): "trees: \(brief(report.answer))"
     case .probe: "probe"
     case .probed: "probed"
+    }
+}
+
+private func brief(_ question: TreeQuestion) -> String {
+    switch question {
+    case .roots(let trees): "\(trees.count) roots"
+    case .sums(let tree, let level, let nodes): "\(tree.partition)/\(tree.n), \(nodes.count) sums of level \(level)"
+    case .keys(let listing): "\(listing.tree.partition)/\(listing.tree.n), keys"
+    }
+}
+
+private func brief(_ answer: TreeAnswer) -> String {
+    switch answer {
+    case .roots(let roots): "\(roots.count) roots"
+    case .sums(let sums): "\(sums.count) sums"
+    case .keys(let keys): "\(keys.entries.count) keys"
+    case .unavailable: "unavailable"
     }
 }
 

@@ -1,4 +1,5 @@
 import Node
+import Storage
 
 /// What can happen in a run. `process` numbers the life of a node between a start and its end: events of an ended life
 /// find nobody.
@@ -10,6 +11,9 @@ enum SimulationEvent {
     case tick(Int, process: Int)
     case storageRead(Int, process: Int, StorageRequest)
     case hintScan(Int, process: Int, HintScan)
+    case treeTask(Int, process: Int, TreeRequest)
+    /// A page of records has been read for trees.
+    case treePage(Int, process: Int, TreeRequest, TreePage)
     case storageDone(Int, process: Int, StorageCompletion)
     case storageGroup(Int, process: Int, store: Int)
     case storageGroupDone(Int, process: Int, store: Int, [StorageCompletion])
@@ -39,6 +43,7 @@ enum SimulationEvent {
         case .linkLost(at: let node, to: _, connection: _): node
         case .tick(let node, process: _), .persisted(let node, process: _): node
         case .storageRead(let node, process: _, _), .hintScan(let node, process: _, _),
+            .treeTask(let node, process: _, _), .treePage(let node, process: _, _, _),
             .storageDone(let node, process: _, _):
             node
         case .storageGroup(let node, process: _, store: _): node

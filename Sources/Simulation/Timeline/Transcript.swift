@@ -166,6 +166,49 @@ extension Transcript {
             mix(forwarded.reply)
         case .probe: mix(10)
         case .probed: mix(11)
+        case .askTrees(let inquiry):
+            mix(12)
+            mix(inquiry.correlation)
+            mix(ByteBuffer(string: inquiry.store))
+            mix(inquiry.question)
+        case .treesAnswered(let report):
+            mix(13)
+            mix(report.correlation)
+            mix(report.answer)
+        }
+    }
+
+    mutating func mix(_ question: TreeQuestion) {
+        switch question {
+        case .roots(let trees): for tree in trees { mix(tree) }
+        case .sums(let tree, let level, let nodes):
+            mix(tree)
+            mix(level)
+            for node in nodes { mix(Int(node)) }
+        case .keys(let listing):
+            mix(listing.tree)
+            for word in listing.leaves.words { mix(word) }
+            mix(listing.after ?? ByteBuffer())
+            mix(listing.upTo ?? ByteBuffer())
+        }
+    }
+
+    private mutating func mix(_ tree: TreeID) {
+        mix(tree.partition)
+        mix(tree.n)
+    }
+
+    mutating func mix(_ answer: TreeAnswer) {
+        switch answer {
+        case .roots(let roots): for root in roots { mix(root ?? 1) }
+        case .sums(let sums): for sum in sums { mix(sum) }
+        case .keys(let keys):
+            for entry in keys.entries {
+                mix(entry.key.canonicalBytes)
+                mix(entry.digest)
+            }
+            mix(keys.last ?? ByteBuffer())
+        case .unavailable: mix(2)
         }
     }
 }
