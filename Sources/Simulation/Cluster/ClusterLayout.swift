@@ -120,13 +120,14 @@ struct ClusterLayout {
         }
     }
 
-    func settings() -> NodeSettings {
+    /// - Parameter rereads: Whether records are read again and again while the run lasts.
+    func settings(rereads: Bool) -> NodeSettings {
         do {
             var settings = NodeSettings(
                 map: map, bucketTypes: try BucketTypes(types, stores: Array(Self.stores.prefix(Self.hintStore))),
                 hintStore: Self.hintStore, contextKey: contextKey)
             settings.treeShape = TreeShape(levels: 2)
-            settings.treeRereadMilliseconds = 60_000
+            settings.treeRereadMilliseconds = rereads ? 60_000 : 1 << 40
             if isTight {
                 settings.maximumRequests = 8
                 settings.maximumReplicaOperations = 8

@@ -40,6 +40,8 @@ extension VirtualCluster {
             case .mint where strikes(.mintedTwice, 200):
                 refused.append(request.token)
                 performed.append(request)
+            case .merge where strikes(.leafNotUpdated, 100):
+                performWithoutTrees(request, store, body)
             case .merge where strikes(.mergeReplaces, 300) || (replacing.remove(request.token) != nil):
                 store.engine.rollBack(key, to: nil)
                 performed.append(request)
@@ -59,6 +61,15 @@ extension VirtualCluster {
             }
         }
         for (key, value) in rollBacks { store.engine.rollBack(key, to: value) }
+    }
+
+    /// By a second store over the same records, which keeps no trees. What the group has changed of the key before
+    /// stays: nothing of the group has been carried out yet, and a merge goes with whatever comes next.
+    private func performWithoutTrees(
+        _ request: StorageRequest, _ store: NodeProcess.Store, _ body: (StorageRequest, StorageCompletion) -> Void
+    ) {
+        guard let other = try? ObjectStore(engine: store.engine, onDamage: { _, _ in }) else { return }
+        other.perform([request]) { body(request, $0) }
     }
 
     private func request(of completion: StorageCompletion, in group: [StorageRequest]) -> StorageRequest {

@@ -40,6 +40,9 @@ enum PlantedBug: String, CaseIterable, Sendable {
     /// What a stand-in stores counts as stored by the holder.
     case standInForPW
 
+    /// A merge changes a record and not its leaf in the tree.
+    case leafNotUpdated
+
     /// A mint is answered, then taken back.
     case mintForgotten
     /// A put ignores its context: what its client had reconciled comes back.

@@ -6,7 +6,7 @@ import Versions
 /// Messages of every kind, with every option there and not there.
 extension TestRandom {
     mutating func message() -> Message {
-        switch below(11) {
+        switch below(13) {
         case 0: .startAnnounced(start())
         case 1: .startConfirmed(start())
         case 2: .startConflict(start())
@@ -26,9 +26,38 @@ extension TestRandom {
                 Forward(correlation: next(), start: next(), sequence: next(), receiver: next(), request: request()))
         case 8: .probe
         case 9: .probed
+        case 10: .askTrees(TreeInquiry(correlation: next(), store: "store \(below(9))", question: treeQuestion()))
+        case 11: .treesAnswered(TreeReport(correlation: next(), answer: treeAnswer()))
         default: .forwarded(Forwarded(correlation: next(), reply: reply()))
         }
     }
+
+    private mutating func treeQuestion() -> TreeQuestion {
+        switch below(3) {
+        case 0: .roots((0..<below(5)).map { _ in tree() })
+        case 1: .sums(tree(), level: below(5), nodes: (0..<below(20)).map { _ in UInt32(below(70_000)) })
+        default:
+            .keys(
+                TreeListing(
+                    tree: tree(), leaves: LeafSet(words: (0..<below(9)).map { _ in next() }),
+                    after: chance() ? bytes(upTo: 40) : nil, upTo: chance() ? bytes(upTo: 40) : nil))
+        }
+    }
+
+    private mutating func treeAnswer() -> TreeAnswer {
+        switch below(4) {
+        case 0: .unavailable
+        case 1: .roots((0..<below(5)).map { _ in chance() ? next() : nil })
+        case 2: .sums((0..<below(20)).map { _ in next() })
+        default:
+            .keys(
+                TreeKeys(
+                    entries: (0..<below(5)).map { _ in TreeKeys.Entry(key: key(), digest: next()) },
+                    last: chance() ? bytes(upTo: 40) : nil))
+        }
+    }
+
+    private mutating func tree() -> TreeID { TreeID(partition: below(65_536), n: below(7)) }
 
     private mutating func member() -> MemberID { MemberID(rawValue: next()) }
 
