@@ -102,6 +102,11 @@ extension StorageNode {
                 guard let (store, tree) = treeRounds[index].takeDifferent() else { continue }
                 hasStarted = true
                 treeExchanges += 1
+                guard treeEngagements.engage(store, tree, with: peer, now.monotonic) else {
+                    treeExchanges -= 1
+                    treeRounds[index].onExchangeEnded()
+                    continue
+                }
                 ask(TreeExchange(with: peer, store: store, tree, settings.treeShape, now.monotonic), now, &queue)
             }
         }
@@ -109,6 +114,7 @@ extension StorageNode {
 
     private mutating func ask(_ exchange: TreeExchange, _ now: Time, _ queue: inout EffectQueue) {
         guard let question = exchange.question else { return }
+        _ = treeEngagements.engage(exchange.store, exchange.tree, with: exchange.peer, now.monotonic)
         inquire(.exchange(exchange), question, of: exchange.peer, exchange.store, now, &queue)
     }
 
@@ -128,22 +134,26 @@ extension StorageNode {
             treeWork[correlation] = .exchange(exchange)
             startRepairs(of: correlation, now, &queue)
         case .done, .failed:
-            endExchange(correlation, with: exchange.peer)
+            end(exchange, correlation)
             startExchanges(now, &queue)
         }
     }
 
-    private mutating func endExchange(_ correlation: Correlation, with peer: MemberID) {
+    private mutating func end(_ exchange: TreeExchange, _ correlation: Correlation) {
         for repair in treeWork.identifiers(where: { $0.isRepair(of: correlation) }) { treeWork.remove(repair) }
         treeWork.remove(correlation)
+        treeEngagements.end(exchange.store, exchange.tree, with: exchange.peer)
         treeExchanges -= 1
-        if let index = peers.index(of: peer) { treeRounds[index].onExchangeEnded() }
+        if let index = peers.index(of: exchange.peer) { treeRounds[index].onExchangeEnded() }
     }
 
     mutating func onTreePeerDown(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         guard let index = peers.index(of: peer) else { return }
         for correlation in treeWork.identifiers(where: { $0.peer == peer }) {
-            if case .exchange = treeWork[correlation] { treeExchanges -= 1 }
+            if case .exchange(let exchange) = treeWork[correlation] {
+                treeEngagements.end(exchange.store, exchange.tree, with: peer)
+                treeExchanges -= 1
+            }
             treeWork.remove(correlation)
         }
         treeRounds[index].onDown()
@@ -228,9 +238,12 @@ extension StorageNode {
     }
 
     /// Another holder asks.
-    mutating func onTreeInquiry(_ inquiry: TreeInquiry, from sender: MemberID, _ queue: inout EffectQueue) {
+    mutating func onTreeInquiry(
+        _ inquiry: TreeInquiry, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
+    ) {
         guard treeWork.count < Self.maximumWork,
-            let store = settings.bucketTypes.storeNames.firstIndex(of: inquiry.store)
+            let store = settings.bucketTypes.storeNames.firstIndex(of: inquiry.store),
+            inquiry.question.tree.map({ treeEngagements.engage(store, $0, with: sender, now.monotonic) }) ?? true
         else { return answer(inquiry.correlation, of: sender, .unavailable, &queue) }
         askOwn(treeWork.insert(.inquiry(from: sender, inquiry.correlation)), store, inquiry.question, &queue)
     }

@@ -32,6 +32,7 @@ public struct StorageNode: ~Copyable {
     var treeDeadlines = DeadlineQueue()
     /// Of ``treeWork``: comparisons of single trees.
     var treeExchanges = 0
+    var treeEngagements = TreeEngagements()
     /// By member index.
     var treeRounds: [TreeRound]
     /// By store.
@@ -142,7 +143,7 @@ public struct StorageNode: ~Copyable {
         case .replicated(let replicated): onReplicated(replicated, from: sender, now, &queue)
         case .forward(let forward): onForward(forward, from: sender, now, &queue)
         case .forwarded(let forwarded): onForwarded(forwarded, from: sender, now, &queue)
-        case .askTrees(let inquiry): onTreeInquiry(inquiry, from: sender, &queue)
+        case .askTrees(let inquiry): onTreeInquiry(inquiry, from: sender, now, &queue)
         case .treesAnswered(let report): onTreesAnswered(report, from: sender, now, &queue)
         }
     }

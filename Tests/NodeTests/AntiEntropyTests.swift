@@ -348,6 +348,24 @@ import Versions
         #expect(report.answer == .unavailable && refused.trees.isEmpty)
     }
 
+    @Test("a tree is compared with one peer at a time, whoever asks; five seconds without a word of it end that")
+    func engaged() throws {
+        let node = try makeNode(members: 3)
+        for peer in node.members.dropFirst() { node.link(peer) }
+        let tree = TreeID(partition: 1, n: 3)
+        func ask(_ peer: Int) throws -> Bool {
+            let inquiry = TreeInquiry(
+                correlation: 77, store: "main", question: .sums(tree, level: 1, nodes: [0]))
+            return !node.handle(.message(.askTrees(inquiry), from: node.members[peer])).trees.isEmpty
+        }
+        #expect(try ask(1))
+        #expect(try ask(1))
+        #expect(try !ask(2))
+        node.milliseconds += 5_000
+        #expect(try ask(2))
+        #expect(try !ask(1))
+    }
+
     @Test("trees are built page by page with as long a rest as a page took, then looked after every five seconds")
     func building() throws {
         let node = try NodeHarness(members: 1, n: 1)
