@@ -45,8 +45,16 @@ public struct NodeStatus: Sendable, Codable, Equatable {
         public var zone: String
         public var weight: Double
         public var linked: Bool
+        /// As this node sees it: up, suspect or down.
+        public var state: String
         /// Partitions of which it holds a slot.
         public var partitions: Int
+    }
+
+    /// What the node keeps for other members now.
+    public struct Hints: Sendable, Codable, Equatable {
+        public var count: Int
+        public var bytes: Int
     }
 
     public struct Store: Sendable, Codable, Equatable {
@@ -85,6 +93,7 @@ public struct NodeStatus: Sendable, Codable, Equatable {
     public var replicas: Int
     public var peers: [Peer]
     public var stores: [Store]
+    public var hints: Hints
     public var bucketTypes: [String]
     public var uptimeSeconds: Int
     public var requestsInFlight: Int

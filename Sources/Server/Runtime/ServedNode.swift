@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 public import Node
 public import Placement
+import Storage
 
 /// The node as the doors see it, from any thread.
 public final class ServedNode: NodeService {
@@ -70,8 +71,8 @@ public final class ServedNode: NodeService {
             incarnation: figures.map { String($0.record.start.incarnation, radix: 16) } ?? "",
             start: figures?.record.start.number ?? 0, ready: figures?.isReady ?? false, cluster: founding.name,
             clusterID: "\(founding.clusterID)", partitions: map.partitioning.count, n: map.replicas,
-            replicas: map.table.replicas, peers: peers(linked: figures?.linked ?? []), stores: storeStatus ?? [],
-            bucketTypes: bucketTypes.all.map(\.name),
+            replicas: map.table.replicas, peers: peers(figures?.peers ?? []), stores: storeStatus ?? [],
+            hints: hints, bucketTypes: bucketTypes.all.map(\.name),
             uptimeSeconds: Int((NIODeadline.now() - started).nanoseconds / 1_000_000_000),
             requestsInFlight: figures?.requestsInFlight ?? 0, counters: figures.map(counters) ?? [:],
             versionsReturned: figures?.statistics.versionsReturned ?? [])
@@ -84,12 +85,22 @@ public final class ServedNode: NodeService {
     }
 
     /// All members, this node among them.
-    private func peers(linked: [MemberID]) -> [NodeStatus.Peer] {
-        map.members.map { member in
-            NodeStatus.Peer(
+    private func peers(_ views: [PeerView]) -> [NodeStatus.Peer] {
+        let views = Dictionary(uniqueKeysWithValues: views.map { ($0.member, $0) })
+        return map.members.map { member in
+            let isSelf = member.name == nodeName
+            return NodeStatus.Peer(
                 name: member.name, member: "\(member.id)", address: address(of: member.id), zone: member.zone,
-                weight: member.weight, linked: member.name == nodeName || linked.contains(member.id),
+                weight: member.weight, linked: isSelf || views[member.id]?.isLinked ?? false,
+                state: "\(isSelf ? .up : views[member.id]?.condition ?? .down)",
                 partitions: map.table.partitions(of: member.id).count)
+        }
+    }
+
+    private var hints: NodeStatus.Hints {
+        stores.map(\.pulse.statistics).reduce(into: NodeStatus.Hints(count: 0, bytes: 0)) { hints, statistics in
+            hints.count += statistics.hints
+            hints.bytes += statistics.hintBytes
         }
     }
 

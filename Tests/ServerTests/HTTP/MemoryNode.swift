@@ -188,9 +188,10 @@ final class MemoryNode: NodeService {
             peers: [
                 .init(
                     name: "b", member: "01", address: "127.0.0.1:8199", zone: "rack-2", weight: 1, linked: true,
-                    partitions: 12)
+                    state: "up", partitions: 12)
             ],
-            stores: [], bucketTypes: ["default", "shop"], uptimeSeconds: 5, requestsInFlight: 0,
+            stores: [], hints: .init(count: 0, bytes: 0), bucketTypes: ["default", "shop"], uptimeSeconds: 5,
+            requestsInFlight: 0,
             counters: ["gets": 3, "puts": 2], versionsReturned: [1, 1, 1, 0])
     }
 }
