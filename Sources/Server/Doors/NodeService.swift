@@ -1,3 +1,4 @@
+public import NIOCore
 public import Node
 public import Placement
 
@@ -13,6 +14,15 @@ public protocol NodeService: Sendable {
     func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation
 
     func status() async -> NodeStatus
+
+    /// The node's figures in Prometheus' text format.
+    func metrics() async -> ByteBuffer
+
+    /// True when the node's event loop has answered, false where it is gone.
+    func isAlive() async -> Bool
+
+    /// Why the node may not serve reads or mint writes, a line each; empty: it may.
+    func lacking() async -> [String]
 }
 
 /// An object's way from its key to its nodes (Dynamo §4.2, §4.3).

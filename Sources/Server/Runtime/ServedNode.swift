@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 import NIOPosix
 public import Node
 public import Placement
@@ -14,10 +14,13 @@ public final class ServedNode: NodeService {
     private let nodeName: String
     private let members: [PeerAddress]
     private let started = NIODeadline.now()
+    private let recorded: PrometheusFactory
+    private let watch: RequestWatch
+    private let storeFigures: StoreFigures
 
     init(
         driver: NodeDriver, stores: [StoreRunner], founding: Founding, map: ClusterMap, bucketTypes: BucketTypes,
-        nodeName: String, members: [PeerAddress]
+        nodeName: String, members: [PeerAddress], slow: SlowRequestLog
     ) {
         self.driver = driver
         self.stores = stores
@@ -26,18 +29,22 @@ public final class ServedNode: NodeService {
         self.bucketTypes = bucketTypes
         self.nodeName = nodeName
         self.members = members
+        recorded = PrometheusFactory(
+            describing: [.requestDuration, .requestFailures], bounds: RequestWatch.bounds)
+        watch = RequestWatch(recorded, slow: slow)
+        storeFigures = StoreFigures(of: stores, loop: driver.loop)
     }
 
     public func perform(_ request: ClientRequest) async -> ClientReply {
         await withCheckedContinuation { continuation in
-            driver.submit(request) { continuation.resume(returning: $0) }
+            perform(request) { continuation.resume(returning: $0) }
         }
     }
 
     /// The same without a task for each request. `reply` is called once: on the node's event loop, or here where the
     /// node has stopped.
     public func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void) {
-        driver.submit(request, reply: reply)
+        driver.submit(request, reply: watch.watch(request, reply))
     }
 
     public func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation {
@@ -119,5 +126,36 @@ public final class ServedNode: NodeService {
             "start_conflicts": statistics.startConflicts,
             "dropped_messages": figures.droppedMessages,
         ]
+    }
+}
+
+/// For whoever watches the node.
+extension ServedNode {
+    public func metrics() async -> ByteBuffer {
+        let figures = try? await driver.figures().get()
+        let engines = try? await storeFigures.read().get()
+        let pulses = stores.map(\.pulse)
+        return NodeReadings(
+            identity: NodeReadings.Identity(
+                node: nodeName, cluster: founding.name, clusterID: "\(founding.clusterID)",
+                names: Dictionary(uniqueKeysWithValues: map.members.map { ($0.id, $0.name) })),
+            figures: figures, isReady: lacking(figures, pulses).isEmpty,
+            stores: pulses.enumerated().map { index, pulse in (pulse, engines?[index]) },
+            process: ProcessFigures.read(), recorded: recorded
+        ).exposition.text()
+    }
+
+    public func isAlive() async -> Bool {
+        (try? await driver.loop.submit {}.get()) != nil
+    }
+
+    public func lacking() async -> [String] {
+        lacking(try? await driver.figures().get(), stores.map(\.pulse))
+    }
+
+    private func lacking(_ figures: NodeDriver.Figures?, _ pulses: [StorePulse]) -> [String] {
+        Readiness.lacking(
+            figures, stores: pulses.filter { $0.name != DataFolder.hints }, bucketTypes: bucketTypes.all,
+            replicas: map.table.replicas)
     }
 }

@@ -17,6 +17,7 @@ final class MemoryNode: NodeService {
         var isHolding = false
         var held: [@Sendable () -> Void] = []
         var requests: [ClientRequest] = []
+        var lacking: [String] = []
     }
 
     /// Unix seconds of the first write; each later one is a second after the one before.
@@ -180,6 +181,15 @@ final class MemoryNode: NodeService {
                 .init(node: "b", address: "127.0.0.1:8199", zone: "rack-2", slot: nil, reachable: false),
             ])
     }
+
+    /// What ``lacking()`` answers.
+    func lack(_ lines: [String]) {
+        state.withLock { $0.lacking = lines }
+    }
+
+    func metrics() async -> ByteBuffer { ByteBuffer(string: "# TYPE rotor_ready gauge\nrotor_ready 1\n") }
+    func isAlive() async -> Bool { true }
+    func lacking() async -> [String] { state.withLock { $0.lacking } }
 
     func status() async -> NodeStatus {
         NodeStatus(
