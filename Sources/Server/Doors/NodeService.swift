@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import NIOCore
 public import Node
 public import Placement
@@ -14,6 +15,9 @@ public protocol NodeService: Sendable {
     func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation
 
     func status() async -> NodeStatus
+
+    /// Where a door records what it has to tell, to be told with the node's figures.
+    var meters: any MetricsFactory { get }
 
     /// The node's figures in Prometheus' text format.
     func metrics() async -> ByteBuffer

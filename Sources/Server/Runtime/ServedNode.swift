@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import NIOCore
 import NIOPosix
 public import Node
@@ -30,7 +31,7 @@ public final class ServedNode: NodeService {
         self.nodeName = nodeName
         self.members = members
         recorded = PrometheusFactory(
-            describing: [.requestDuration, .requestFailures], bounds: RequestWatch.bounds)
+            describing: [.requestDuration, .requestFailures, .httpConnections], bounds: RequestWatch.bounds)
         watch = RequestWatch(recorded, slow: slow)
         storeFigures = StoreFigures(of: stores, loop: driver.loop)
     }
@@ -131,6 +132,8 @@ public final class ServedNode: NodeService {
 
 /// For whoever watches the node.
 extension ServedNode {
+    public var meters: any MetricsFactory { recorded }
+
     public func metrics() async -> ByteBuffer {
         let figures = try? await driver.figures().get()
         let engines = try? await storeFigures.read().get()

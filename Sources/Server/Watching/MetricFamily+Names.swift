@@ -12,6 +12,7 @@ extension MetricFamily {
         "rotor_request_failures_total", .counter, "Requests of clients that failed, by reason.")
     static let requestsInFlight = MetricFamily(
         "rotor_requests_in_flight", .gauge, "Requests that this node coordinates or has forwarded, unanswered.")
+    static let httpConnections = MetricFamily("rotor_http_connections", .gauge, "Open connections of HTTP clients.")
     static let getVersions = MetricFamily(
         "rotor_get_versions_total", .counter, "Gets by the number of versions they returned: siblings, Dynamo 6.3.")
     static let readRepairs = MetricFamily(

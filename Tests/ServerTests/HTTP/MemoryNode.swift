@@ -1,3 +1,4 @@
+import CoreMetrics
 import NIOCore
 import Node
 import Placement
@@ -186,6 +187,8 @@ final class MemoryNode: NodeService {
     func lack(_ lines: [String]) {
         state.withLock { $0.lacking = lines }
     }
+
+    let meters: any MetricsFactory = PrometheusFactory(describing: [], bounds: [])
 
     func metrics() async -> ByteBuffer { ByteBuffer(string: "# TYPE rotor_ready gauge\nrotor_ready 1\n") }
     func isAlive() async -> Bool { true }

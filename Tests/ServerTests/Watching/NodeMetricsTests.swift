@@ -65,7 +65,13 @@ struct NodeMetricsTests {
     func documented() async throws {
         let cluster = try TestCluster([.lmdb, .lmdb, .lmdb])
         try await cluster.start()
-        let told = try await metrics(cluster.nodes[0])
+        // As they come through a node's door, which has figures of its own.
+        let door = try await OpenDoor.open(before: try #require(cluster.nodes[0].running?.service))
+        let told = try ExpositionReader(try await door.get("/metrics").text)
+        #expect(told.names == told.names.sorted())
+        #expect(told.value("rotor_http_connections") == 1)
+        #expect(try await door.get("/health/ready").text == "ready\n")
+        try await door.close()
         await cluster.stop()
         let path = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
