@@ -60,9 +60,11 @@ var targets: [Target] = [
 
 if !coreOnly {
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+    let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
         .package(
             url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
@@ -87,7 +89,7 @@ if !coreOnly {
             name: "Server",
             dependencies: [
                 "RiakWire", "Storage", "Node", "Engines", "Versions", "Placement", "CXXHash", "CCrashMark", nioCore,
-                logging,
+                logging, metrics,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -111,7 +113,7 @@ if !coreOnly {
             name: "ServerTests",
             dependencies: [
                 "Server", "RiakWire", "Node", "Storage", "Engines", "Versions", "Placement", nioCore, nioConcurrency,
-                logging,
+                logging, metrics,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -32,8 +32,16 @@ public struct NodeReport: Sendable, Codable, Equatable {
         public var zone: String
         public var weight: Double
         public var linked: Bool
+        /// As the node that was asked sees it: up, suspect or down.
+        public var state: String
         /// Partitions of which it holds a slot.
         public var partitions: Int
+    }
+
+    /// What the node keeps for other members now.
+    public struct Hints: Sendable, Codable, Equatable {
+        public var count: Int
+        public var bytes: Int
     }
 
     public struct Store: Sendable, Codable, Equatable {
@@ -71,6 +79,7 @@ public struct NodeReport: Sendable, Codable, Equatable {
     public var replicas: Int
     public var peers: [Peer]
     public var stores: [Store]
+    public var hints: Hints
     public var bucketTypes: [String]
     public var uptimeSeconds: Int
     public var requestsInFlight: Int

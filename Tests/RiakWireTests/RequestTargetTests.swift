@@ -10,6 +10,8 @@ struct RequestTargetTests {
         func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         let cases: [(String, RequestTarget.Resource?)] = [
             ("/", .root), ("/?x", .root), ("/ping", .ping), ("/stats?a=b", .stats),
+            ("/metrics", .metrics), ("/health/live", .live), ("/health/ready?x", .ready), ("/metrics/", nil),
+            ("/health", nil), ("/health/", nil), ("/health/ready/x", nil), ("/health/dead", nil),
             ("/buckets/b/keys", .keys(type: bytes("default"), bucket: bytes("b"))),
             ("/buckets/b/keys/", .keys(type: bytes("default"), bucket: bytes("b"))),
             ("/types/t/buckets/b/keys", .keys(type: bytes("t"), bucket: bytes("b"))),

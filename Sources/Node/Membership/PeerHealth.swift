@@ -1,5 +1,5 @@
 /// How a peer looks from here: local, as in Dynamo §4.8.3.
-enum PeerCondition: UInt8 {
+public enum PeerCondition: UInt8, Sendable, CaseIterable {
     case up
     /// It has not answered for a while, or has only just come back: others are asked before it, and beside it.
     case suspect

@@ -6,7 +6,7 @@ struct PeerTable {
     let members: [MemberID]
     let me: MemberID
     private let patience: PeerHealth.Patience
-    private var peers: [PeerHealth]
+    private(set) var peers: [PeerHealth]
 
     init(members: [MemberID], me: MemberID, patience: PeerHealth.Patience = PeerHealth.Patience()) {
         self.members = members.sorted()

@@ -7,6 +7,11 @@ public struct RequestTarget: Sendable {
         case root
         case ping
         case stats
+        /// The figures for Prometheus.
+        case metrics
+        /// `/health/live` and `/health/ready`.
+        case live
+        case ready
         /// A bucket's keys: where objects are stored whose key the server makes.
         case keys(type: ByteBuffer, bucket: ByteBuffer)
         case object(ObjectKey)
@@ -59,11 +64,19 @@ public struct RequestTarget: Sendable {
         if first.names("") { return parts.isAtEnd ? .root : nil }
         if first.names("ping") { return parts.isAtEnd ? .ping : nil }
         if first.names("stats") { return parts.isAtEnd ? .stats : nil }
+        if first.names("metrics") { return parts.isAtEnd ? .metrics : nil }
+        if first.names("health") { return inHealth(&parts) }
         guard first.names("types") else {
             return first.names("buckets") ? try inBuckets(&parts, of: nil) : nil
         }
         guard let type = parts.next(), parts.skip("buckets") else { return nil }
         return try inBuckets(&parts, of: type)
+    }
+
+    /// What follows `health`.
+    private static func inHealth(_ parts: inout PathParts) -> Resource? {
+        guard let part = parts.next(), parts.isAtEnd else { return nil }
+        return part.names("live") ? .live : part.names("ready") ? .ready : nil
     }
 
     /// What follows `buckets`.

@@ -73,6 +73,7 @@ indirect enum ConfigurationSchema: Sendable {
             .map([
                 ("level", .scalar(help: "the least severe level that is logged")),
                 ("format", .scalar(help: "text or json")),
+                ("slow_request_ms", .scalar(help: "a request that takes as long is logged; 0: none is")),
             ])
         ),
         ("insecure", .scalar(help: "accept listeners beyond loopback without TLS")),

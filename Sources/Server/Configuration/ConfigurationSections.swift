@@ -29,6 +29,8 @@ struct ConfigurationSections {
             n: configuration.cluster.n, stores: configuration.stores)
         configuration.log.level = reader.choice(["log", "level"], default: Logger.Level.info)
         configuration.log.format = reader.choice(["log", "format"], default: LogConfiguration.Format.text)
+        configuration.log.slowRequestMilliseconds = reader.integer(
+            ["log", "slow_request_ms"], default: configuration.log.slowRequestMilliseconds, in: 0...3_600_000)
         checkMembership(configuration)
         configuration.warnings = reader.warnings
         return configuration

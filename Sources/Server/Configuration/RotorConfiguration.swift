@@ -93,6 +93,8 @@ public struct LogConfiguration: Sendable, Equatable {
 
     public var level = Logger.Level.info
     public var format = Format.text
+    /// A request that takes as long is logged; 0: none is.
+    public var slowRequestMilliseconds = 500
 
     public init() {}
 }

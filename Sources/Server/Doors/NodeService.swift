@@ -1,3 +1,5 @@
+public import CoreMetrics
+public import NIOCore
 public import Node
 public import Placement
 
@@ -13,6 +15,18 @@ public protocol NodeService: Sendable {
     func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation
 
     func status() async -> NodeStatus
+
+    /// Where a door records what it has to tell, to be told with the node's figures.
+    var meters: any MetricsFactory { get }
+
+    /// The node's figures in Prometheus' text format.
+    func metrics() async -> ByteBuffer
+
+    /// True when the node's event loop has answered, false where it is gone.
+    func isAlive() async -> Bool
+
+    /// Why the node may not serve reads or mint writes, a line each; empty: it may.
+    func lacking() async -> [String]
 }
 
 /// An object's way from its key to its nodes (Dynamo §4.2, §4.3).
@@ -45,8 +59,16 @@ public struct NodeStatus: Sendable, Codable, Equatable {
         public var zone: String
         public var weight: Double
         public var linked: Bool
+        /// As this node sees it: up, suspect or down.
+        public var state: String
         /// Partitions of which it holds a slot.
         public var partitions: Int
+    }
+
+    /// What the node keeps for other members now.
+    public struct Hints: Sendable, Codable, Equatable {
+        public var count: Int
+        public var bytes: Int
     }
 
     public struct Store: Sendable, Codable, Equatable {
@@ -85,6 +107,7 @@ public struct NodeStatus: Sendable, Codable, Equatable {
     public var replicas: Int
     public var peers: [Peer]
     public var stores: [Store]
+    public var hints: Hints
     public var bucketTypes: [String]
     public var uptimeSeconds: Int
     public var requestsInFlight: Int

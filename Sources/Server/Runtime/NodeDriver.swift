@@ -282,8 +282,14 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
     struct Figures: Sendable {
         let record: NodeRecord
         let isReady: Bool
+        let isConfirmed: Bool
+        let isStopping: Bool
+        let isStopped: Bool
         let linked: [MemberID]
+        let peers: [PeerView]
         let requestsInFlight: Int
+        let replicaOperations: Int
+        let hintOperations: Int
         let statistics: NodeStatistics
         let droppedMessages: Int
     }
@@ -291,8 +297,10 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
     func figures() -> EventLoopFuture<Figures> {
         loop.submit { [self] in
             Figures(
-                record: node.record, isReady: node.isReady && !isStopped, linked: node.linkedMembers,
-                requestsInFlight: node.requestsInFlight, statistics: node.statistics,
+                record: node.record, isReady: node.isReady && !isStopped, isConfirmed: node.isConfirmed,
+                isStopping: node.isStopping, isStopped: isStopped, linked: node.linkedMembers, peers: node.peerViews,
+                requestsInFlight: node.requestsInFlight, replicaOperations: node.kept.replicaOperations,
+                hintOperations: node.kept.hintOperations, statistics: node.statistics,
                 droppedMessages: outside?.network.droppedMessages ?? 0)
         }
     }

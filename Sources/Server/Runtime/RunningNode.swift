@@ -133,7 +133,8 @@ final class RunningNode: Sendable {
             })
         service = ServedNode(
             driver: driver, stores: stores, founding: founding, map: map, bucketTypes: opened.bucketTypes,
-            nodeName: settings.nodeName, members: opened.members)
+            nodeName: settings.nodeName, members: opened.members,
+            slow: SlowRequestLog(milliseconds: settings.slowRequestMilliseconds, logger: logger))
     }
 
     private func begin(_ listener: PeerListener) async throws {

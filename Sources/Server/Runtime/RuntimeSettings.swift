@@ -48,6 +48,8 @@ public struct RuntimeSettings: Sendable {
     public var drainMilliseconds = 10_000
     /// How long a start waits for the other members to confirm that this node is not an old copy of itself.
     public var startConfirmationMilliseconds = 2_000
+    /// A request that takes as long is logged; 0: none is.
+    public var slowRequestMilliseconds = 500
     /// What reads a store before it is opened, after a run that ended by a fault or by a failed sync. Nil: nothing
     /// does, and faults leave no mark.
     public var verification: StoreVerification?

@@ -1,7 +1,9 @@
-import NIOCore
+public import CoreMetrics
+public import NIOCore
 import NIOPosix
 public import Node
 public import Placement
+import Storage
 
 /// The node as the doors see it, from any thread.
 public final class ServedNode: NodeService {
@@ -13,10 +15,13 @@ public final class ServedNode: NodeService {
     private let nodeName: String
     private let members: [PeerAddress]
     private let started = NIODeadline.now()
+    private let recorded: PrometheusFactory
+    private let watch: RequestWatch
+    private let storeFigures: StoreFigures
 
     init(
         driver: NodeDriver, stores: [StoreRunner], founding: Founding, map: ClusterMap, bucketTypes: BucketTypes,
-        nodeName: String, members: [PeerAddress]
+        nodeName: String, members: [PeerAddress], slow: SlowRequestLog
     ) {
         self.driver = driver
         self.stores = stores
@@ -25,18 +30,22 @@ public final class ServedNode: NodeService {
         self.bucketTypes = bucketTypes
         self.nodeName = nodeName
         self.members = members
+        recorded = PrometheusFactory(
+            describing: [.requestDuration, .requestFailures, .httpConnections], bounds: RequestWatch.bounds)
+        watch = RequestWatch(recorded, slow: slow)
+        storeFigures = StoreFigures(of: stores, loop: driver.loop)
     }
 
     public func perform(_ request: ClientRequest) async -> ClientReply {
         await withCheckedContinuation { continuation in
-            driver.submit(request) { continuation.resume(returning: $0) }
+            perform(request) { continuation.resume(returning: $0) }
         }
     }
 
     /// The same without a task for each request. `reply` is called once: on the node's event loop, or here where the
     /// node has stopped.
     public func perform(_ request: ClientRequest, reply: @escaping @Sendable (ClientReply) -> Void) {
-        driver.submit(request, reply: reply)
+        driver.submit(request, reply: watch.watch(request, reply))
     }
 
     public func location(of key: ObjectKey) throws(RequestFailure) -> ObjectLocation {
@@ -70,8 +79,8 @@ public final class ServedNode: NodeService {
             incarnation: figures.map { String($0.record.start.incarnation, radix: 16) } ?? "",
             start: figures?.record.start.number ?? 0, ready: figures?.isReady ?? false, cluster: founding.name,
             clusterID: "\(founding.clusterID)", partitions: map.partitioning.count, n: map.replicas,
-            replicas: map.table.replicas, peers: peers(linked: figures?.linked ?? []), stores: storeStatus ?? [],
-            bucketTypes: bucketTypes.all.map(\.name),
+            replicas: map.table.replicas, peers: peers(figures?.peers ?? []), stores: storeStatus ?? [],
+            hints: hints, bucketTypes: bucketTypes.all.map(\.name),
             uptimeSeconds: Int((NIODeadline.now() - started).nanoseconds / 1_000_000_000),
             requestsInFlight: figures?.requestsInFlight ?? 0, counters: figures.map(counters) ?? [:],
             versionsReturned: figures?.statistics.versionsReturned ?? [])
@@ -84,12 +93,22 @@ public final class ServedNode: NodeService {
     }
 
     /// All members, this node among them.
-    private func peers(linked: [MemberID]) -> [NodeStatus.Peer] {
-        map.members.map { member in
-            NodeStatus.Peer(
+    private func peers(_ views: [PeerView]) -> [NodeStatus.Peer] {
+        let views = Dictionary(uniqueKeysWithValues: views.map { ($0.member, $0) })
+        return map.members.map { member in
+            let isSelf = member.name == nodeName
+            return NodeStatus.Peer(
                 name: member.name, member: "\(member.id)", address: address(of: member.id), zone: member.zone,
-                weight: member.weight, linked: member.name == nodeName || linked.contains(member.id),
+                weight: member.weight, linked: isSelf || views[member.id]?.isLinked ?? false,
+                state: "\(isSelf ? .up : views[member.id]?.condition ?? .down)",
                 partitions: map.table.partitions(of: member.id).count)
+        }
+    }
+
+    private var hints: NodeStatus.Hints {
+        stores.map(\.pulse.statistics).reduce(into: NodeStatus.Hints(count: 0, bytes: 0)) { hints, statistics in
+            hints.count += statistics.hints
+            hints.bytes += statistics.hintBytes
         }
     }
 
@@ -108,5 +127,38 @@ public final class ServedNode: NodeService {
             "start_conflicts": statistics.startConflicts,
             "dropped_messages": figures.droppedMessages,
         ]
+    }
+}
+
+/// For whoever watches the node.
+extension ServedNode {
+    public var meters: any MetricsFactory { recorded }
+
+    public func metrics() async -> ByteBuffer {
+        let figures = try? await driver.figures().get()
+        let engines = try? await storeFigures.read().get()
+        let pulses = stores.map(\.pulse)
+        return NodeReadings(
+            identity: NodeReadings.Identity(
+                node: nodeName, cluster: founding.name, clusterID: "\(founding.clusterID)",
+                names: Dictionary(uniqueKeysWithValues: map.members.map { ($0.id, $0.name) })),
+            figures: figures, isReady: lacking(figures, pulses).isEmpty,
+            stores: pulses.enumerated().map { index, pulse in (pulse, engines?[index]) },
+            process: ProcessFigures.read(), recorded: recorded
+        ).exposition.text()
+    }
+
+    public func isAlive() async -> Bool {
+        (try? await driver.loop.submit {}.get()) != nil
+    }
+
+    public func lacking() async -> [String] {
+        lacking(try? await driver.figures().get(), stores.map(\.pulse))
+    }
+
+    private func lacking(_ figures: NodeDriver.Figures?, _ pulses: [StorePulse]) -> [String] {
+        Readiness.lacking(
+            figures, stores: pulses.filter { $0.name != DataFolder.hints }, bucketTypes: bucketTypes.all,
+            replicas: map.table.replicas)
     }
 }

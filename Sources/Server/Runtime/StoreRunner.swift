@@ -208,6 +208,16 @@ final class StoreRunner: Sendable {
     /// Entries cut off version vectors since the start (Dynamo §4.4).
     var truncatedEntries: Int { store.statistics.truncatedEntries }
 
+    /// What is known without asking the engine, whose disk may not answer.
+    var pulse: StorePulse {
+        StorePulse(
+            name: name, engine: kind, writePath: writePath, endedBy: ending.reason, waitingWrites: writer.waiting,
+            waitingReads: readers.reduce(0) { $0 + $1.thread.waiting }, statistics: store.statistics)
+    }
+
+    /// Nil where the engine cannot tell. Blocks as long as it takes to count.
+    func engineFigures() -> EngineStatistics? { try? engine.statistics() }
+
     /// Blocks as long as the engine takes to count.
     func status() -> NodeStatus.Store {
         let figures = store.statistics

@@ -130,6 +130,7 @@ struct Serve: AsyncParsableCommand {
             },
             bucketTypes: configuration.bucketTypes)
         settings.secret = configuration.cluster.secret
+        settings.slowRequestMilliseconds = configuration.log.slowRequestMilliseconds
         settings.verification = StoreVerification(program: "/proc/self/exe")
         return settings
     }

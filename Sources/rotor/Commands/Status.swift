@@ -10,9 +10,9 @@ struct Status: AsyncParsableCommand {
               rotor status
               rotor status --connect 127.0.0.1:8198    that node's view
 
-            With --json: the node's report, {"bucket_types","cluster","cluster_id","counters","incarnation", \
-            "member","n","node","partitions","peers":[…],"ready","replicas","requests_in_flight","start", \
-            "stores":[…],"uptime_seconds","versions_returned"}.
+            With --json: the node's report, {"bucket_types","cluster","cluster_id","counters","hints", \
+            "incarnation","member","n","node","partitions","peers":[…],"ready","replicas", \
+            "requests_in_flight","start","stores":[…],"uptime_seconds","versions_returned"}.
             """)
 
     @OptionGroup var connection: ConnectOptions
@@ -49,18 +49,25 @@ struct StatusPage {
         table.add("bucket types", report.bucketTypes.joined(separator: ", "))
         table.add("up", Self.time(report.uptimeSeconds))
         table.add("requests", "\(report.requestsInFlight) under way")
+        table.add("hints", "\(report.hints.count) kept for other members, \(report.hints.bytes.asBytes)")
         return table
     }
 
     private var members: TextTable {
         var table = TextTable()
         for peer in report.peers {
-            let state = peer.name == report.node ? "this node" : peer.linked ? "linked" : "NOT LINKED"
             table.add(
-                peer.name, state, peer.address, "zone \(peer.zone)", "weight \(peer.weight)",
+                peer.name, state(of: peer), peer.address, "zone \(peer.zone)", "weight \(peer.weight)",
                 "\(peer.partitions) partitions")
         }
         return table
+    }
+
+    /// As this node sees it. What is not as it should be is not to be overlooked.
+    private func state(of peer: NodeReport.Peer) -> String {
+        if peer.name == report.node { return "this node" }
+        guard peer.linked else { return "NOT LINKED, down" }
+        return "linked, " + (peer.state == "up" ? peer.state : peer.state.uppercased())
     }
 
     private var stores: TextTable {

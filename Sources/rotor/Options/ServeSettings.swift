@@ -66,6 +66,12 @@ struct ServeSettings: ParsableArguments {
         completion: .list(["text", "json"]))
     var logFormat: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A request that takes as many milliseconds is logged; 0: none is. (default: 500)", valueName: "number"))
+    var logSlowRequestMs: String?
+
     @Flag(name: .long, help: "Accept listeners beyond loopback although there is no TLS yet.")
     var insecure = false
 
@@ -77,7 +83,8 @@ struct ServeSettings: ParsableArguments {
             ("--listen-cluster", listenCluster), ("--cluster-name", clusterName),
             ("--cluster-partitions", clusterPartitions), ("--cluster-n", clusterN), ("--cluster-secret", clusterSecret),
             ("--cluster-seeds", clusterSeeds),
-            ("--log-level", logLevel), ("--log-format", logFormat), ("--insecure", insecure ? "true" : nil),
+            ("--log-level", logLevel), ("--log-format", logFormat),
+            ("--log-slow-request-ms", logSlowRequestMs), ("--insecure", insecure ? "true" : nil),
         ]
         return values.compactMap { flag, value in value.map { "\(flag)=\($0)" } }
     }

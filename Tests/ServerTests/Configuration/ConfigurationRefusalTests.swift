@@ -100,6 +100,14 @@ struct ConfigurationRefusalTests {
             ),
             ("log: { level: loud }", "1: log.level: `loud` is not allowed; allowed: \(levels)"),
             ("log: { format: xml }", "1: log.format: `xml` is not allowed; allowed: text, json"),
+            (
+                "log: { slow_request_ms: fast }",
+                "1: log.slow_request_ms: `fast` is not allowed; allowed: a whole number from 0 to 3600000"
+            ),
+            (
+                "log: { slow_request_ms: -1 }",
+                "1: log.slow_request_ms: `-1` is not allowed; allowed: a whole number from 0 to 3600000"
+            ),
             ("insecure: maybe", "1: insecure: `maybe` is not allowed; allowed: true, false"),
         ])
     }

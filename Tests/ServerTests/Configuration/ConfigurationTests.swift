@@ -28,7 +28,7 @@ struct ConfigurationTests {
           catalogue: { store: large, n: 2, r: 1, w: all, pw: 1, dw: one, notfound_ok: false, basic_quorum: true }
           sessions: { last_write_wins: true, max_object_bytes: 1000, max_siblings: 7, vector_limit: 10 }
           plain: { allow_mult: false, w: default }
-        log: { level: debug, format: json }
+        log: { level: debug, format: json, slow_request_ms: 0 }
         """
 
     @Test("the whole file is read as it is written")
@@ -62,6 +62,7 @@ struct ConfigurationTests {
         #expect(configuration.bucketTypes[2].policy == .lastWriteWins && configuration.bucketTypes[2].w == .quorum)
         #expect(configuration.bucketTypes[3].policy == .lastWriteWins)
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
+        #expect(configuration.log.slowRequestMilliseconds == 0)
         #expect(configuration.warnings == [Self.seedsWarning, Self.pbcWarning])
     }
 
@@ -165,7 +166,7 @@ struct ConfigurationTests {
             "bucket_types.NAME.basic_quorum": "true", "bucket_types.NAME.allow_mult": "false",
             "bucket_types.NAME.last_write_wins": "true", "bucket_types.NAME.max_object_bytes": "100",
             "bucket_types.NAME.max_siblings": "5", "bucket_types.NAME.vector_limit": "10", "log.level": "trace",
-            "log.format": "json", "insecure": "true",
+            "log.format": "json", "log.slow_request_ms": "20", "insecure": "true",
         ]
         let yaml = "stores: { default: { engine: lmdb }, large: { engine: lmdb } }\nbucket_types: { my-type: }"
         let plain = try fixture.read(yaml)

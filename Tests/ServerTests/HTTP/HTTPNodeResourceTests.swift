@@ -41,6 +41,38 @@ struct HTTPNodeResourceTests {
         try await door.close()
     }
 
+    @Test("metrics are served as what Prometheus asks for")
+    func metrics() async throws {
+        let door = try await OpenDoor.open()
+        let response = try await door.get("/metrics")
+        #expect(response.status == 200)
+        #expect(response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(response.text.hasPrefix("# TYPE rotor_ready gauge\n"))
+        let head = try await door.head("/metrics")
+        #expect(head.status == 200 && head.text == "" && head["Content-Length"] == response["Content-Length"])
+        #expect(try await door.exchange(RequestText.plain("DELETE", "/metrics")).status == 405)
+        try await door.close()
+    }
+
+    @Test("health: alive, and ready or a line for each thing that is lacking; by GET and HEAD")
+    func health() async throws {
+        let door = try await OpenDoor.open()
+        let live = try await door.get("/health/live")
+        #expect(live.status == 200 && live.text == "alive\n" && live["Content-Type"] == "text/plain")
+        #expect(try await door.head("/health/live").status == 200)
+        let ready = try await door.get("/health/ready")
+        #expect(ready.status == 200 && ready.text == "ready\n")
+        door.node.lack(["stopping: one", "store a has ended: two"])
+        let lacking = try await door.get("/health/ready")
+        #expect(lacking.status == 503 && lacking.text == "stopping: one\nstore a has ended: two\n")
+        let head = try await door.head("/health/ready")
+        #expect(head.status == 503 && head.text == "")
+        #expect(try await door.get("/health/live").status == 200)
+        #expect(try await door.exchange(RequestText.plain("POST", "/health/ready")).status == 405)
+        #expect(try await door.get("/health").status == 404)
+        try await door.close()
+    }
+
     @Test("the preference list has Riak's shape, and where each replica is")
     func location() async throws {
         let door = try await OpenDoor.open()

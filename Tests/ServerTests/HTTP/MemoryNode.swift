@@ -1,3 +1,4 @@
+import CoreMetrics
 import NIOCore
 import Node
 import Placement
@@ -17,6 +18,7 @@ final class MemoryNode: NodeService {
         var isHolding = false
         var held: [@Sendable () -> Void] = []
         var requests: [ClientRequest] = []
+        var lacking: [String] = []
     }
 
     /// Unix seconds of the first write; each later one is a second after the one before.
@@ -181,6 +183,17 @@ final class MemoryNode: NodeService {
             ])
     }
 
+    /// What ``lacking()`` answers.
+    func lack(_ lines: [String]) {
+        state.withLock { $0.lacking = lines }
+    }
+
+    let meters: any MetricsFactory = PrometheusFactory(describing: [], bounds: [])
+
+    func metrics() async -> ByteBuffer { ByteBuffer(string: "# TYPE rotor_ready gauge\nrotor_ready 1\n") }
+    func isAlive() async -> Bool { true }
+    func lacking() async -> [String] { state.withLock { $0.lacking } }
+
     func status() async -> NodeStatus {
         NodeStatus(
             node: "a", member: "00", incarnation: "1", start: 1, ready: true, cluster: "shop", clusterID: "c",
@@ -188,9 +201,10 @@ final class MemoryNode: NodeService {
             peers: [
                 .init(
                     name: "b", member: "01", address: "127.0.0.1:8199", zone: "rack-2", weight: 1, linked: true,
-                    partitions: 12)
+                    state: "up", partitions: 12)
             ],
-            stores: [], bucketTypes: ["default", "shop"], uptimeSeconds: 5, requestsInFlight: 0,
+            stores: [], hints: .init(count: 0, bytes: 0), bucketTypes: ["default", "shop"], uptimeSeconds: 5,
+            requestsInFlight: 0,
             counters: ["gets": 3, "puts": 2], versionsReturned: [1, 1, 1, 0])
     }
 }

@@ -3,7 +3,7 @@ import NIOCore
 import Server
 import ServiceLifecycle
 
-/// A door on a free port of the loopback, before a node in memory.
+/// A door on a free port of the loopback, before a node in memory or another.
 final class OpenDoor: Sendable {
     let node: MemoryNode
     let address: SocketAddress
@@ -11,7 +11,9 @@ final class OpenDoor: Sendable {
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
-    static func open(_ change: (inout HTTPDoorSettings) -> Void = { _ in }) async throws -> OpenDoor {
+    static func open(
+        before other: (any NodeService)? = nil, _ change: (inout HTTPDoorSettings) -> Void = { _ in }
+    ) async throws -> OpenDoor {
         var settings = HTTPDoorSettings(host: "127.0.0.1", port: 0)
         // A busy machine must not decide a test.
         settings.lingeringTimeout = .hours(1)
@@ -21,7 +23,8 @@ final class OpenDoor: Sendable {
         let (bound, onBound) = AsyncStream.makeStream(of: SocketAddress.self)
         let log = LogCapture()
         let logger = log.logger
-        let door = HTTPDoor(settings: settings, node: node, logger: logger) { onBound.yield($0) }
+        let behind: any NodeService = other ?? node
+        let door = HTTPDoor(settings: settings, node: behind, logger: logger) { onBound.yield($0) }
         let group = ServiceGroup(services: [door], logger: logger)
         let running = Task {
             defer { onBound.finish() }

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// An engine whose commits wait at a gate, and fail, as its close does, where they are told to.
+/// An engine whose commits and figures wait at a gate each; commits fail, as its close does, where they are told to.
 final class GatedEngine: LocalPersistenceEngine {
     final class Gate: Sendable {
         private let condition = ConditionLock(value: true)
@@ -25,8 +25,10 @@ final class GatedEngine: LocalPersistenceEngine {
     }
 
     let gate = Gate()
+    let figuresGate = Gate()
     private let engine: any LocalPersistenceEngine
-    private let state = NIOLockedValueBox((commits: 0, commitFailure: EngineError.Code?.none, closeFails: false))
+    private let state = NIOLockedValueBox(
+        (commits: 0, looks: 0, commitFailure: EngineError.Code?.none, closeFails: false))
 
     init(_ engine: any LocalPersistenceEngine = MemoryEngine()) {
         self.engine = engine
@@ -34,6 +36,8 @@ final class GatedEngine: LocalPersistenceEngine {
 
     var kind: EngineKind { engine.kind }
     var commits: Int { state.withLockedValue { $0.commits } }
+    /// How often its figures were asked for.
+    var looks: Int { state.withLockedValue { $0.looks } }
 
     func failCommits(with code: EngineError.Code) {
         state.withLockedValue { $0.commitFailure = code }
@@ -64,7 +68,12 @@ final class GatedEngine: LocalPersistenceEngine {
     }
 
     func sync() throws(EngineError) { try engine.sync() }
-    func statistics() throws(EngineError) -> EngineStatistics { try engine.statistics() }
+
+    func statistics() throws(EngineError) -> EngineStatistics {
+        state.withLockedValue { $0.looks += 1 }
+        figuresGate.pass()
+        return try engine.statistics()
+    }
 
     func close() throws(EngineError) {
         try engine.close()

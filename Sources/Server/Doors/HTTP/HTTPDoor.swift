@@ -1,3 +1,4 @@
+import CoreMetrics
 import HummingbirdCore
 public import Logging
 public import NIOCore
@@ -37,7 +38,8 @@ public struct HTTPDoor: Service {
     public func run() async throws {
         let connections = HTTPConnections(
             settings: settings, responder: HTTPResponder(node: node, now: { ServerDate.unixSeconds }),
-            budget: BodyBudget(limit: settings.maximumBufferedBytes), cut: CutConnections())
+            budget: BodyBudget(limit: settings.maximumBufferedBytes), cut: CutConnections(),
+            open: Meter(label: MetricFamily.httpConnections.name, factory: node.meters))
         var quiet = logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         let server = connections.server(
@@ -95,6 +97,8 @@ struct HTTPConnections: ServerChildChannel {
     let responder: HTTPResponder
     let budget: BodyBudget
     let cut: CutConnections
+    /// How many there are.
+    let open: Meter
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
@@ -107,6 +111,8 @@ struct HTTPConnections: ServerChildChannel {
                 withPipeliningAssistance: true, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try channel.pipeline.syncOperations.addHandler(HTTPConnectionHandler(settings, responder, budget))
+            open.increment()
+            channel.closeFuture.whenComplete { [open] _ in open.decrement() }
             return Connection(channel: channel)
         }
     }

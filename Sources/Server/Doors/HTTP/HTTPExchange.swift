@@ -10,6 +10,9 @@ enum HTTPOperation: Sendable {
     case root
     case ping
     case stats
+    case metrics
+    case live
+    case ready
     case location(ObjectKey)
     case get(GetRequest, vtag: String?)
     /// The value is still to come. `madeKey`: the server chose the key.
@@ -56,6 +59,9 @@ struct HTTPExchange: Sendable {
         case (.root, .GET), (.root, .HEAD): return .root
         case (.ping, .GET), (.ping, .HEAD): return .ping
         case (.stats, .GET), (.stats, .HEAD): return .stats
+        case (.metrics, .GET), (.metrics, .HEAD): return .metrics
+        case (.live, .GET), (.live, .HEAD): return .live
+        case (.ready, .GET), (.ready, .HEAD): return .ready
         case (.preferenceList(let key), .GET), (.preferenceList(let key), .HEAD): return .location(key)
         case (.object(let key), .GET), (.object(let key), .HEAD):
             return .get(GetRequest(key: key, options), vtag: options.vtag)
@@ -69,7 +75,7 @@ struct HTTPExchange: Sendable {
             return .delete(DeleteRequest(key: key, context: context, options))
         case (.object, _): throw .methodNotAllowed(method, allowed: "GET, HEAD, PUT, POST, DELETE")
         case (.keys, _): throw .methodNotAllowed(method, allowed: "POST")
-        case (.root, _), (.ping, _), (.stats, _), (.preferenceList, _):
+        case (.root, _), (.ping, _), (.stats, _), (.metrics, _), (.live, _), (.ready, _), (.preferenceList, _):
             throw .methodNotAllowed(method, allowed: "GET, HEAD")
         }
     }

@@ -18,6 +18,12 @@ struct HTTPResponder: Sendable {
         case .root: done(RootResource.reply(exchange.headers))
         case .stats:
             Task { done(StatsResource.reply(await node.status())) }
+        case .metrics:
+            Task { done(MetricsResource.reply(await node.metrics())) }
+        case .live:
+            Task { done(HealthResource.live(await node.isAlive())) }
+        case .ready:
+            Task { done(HealthResource.ready(lacking: await node.lacking())) }
         case .location(let key): done(LocationResource.reply(node, key))
         case .get(let get, let vtag): respond(to: exchange, get, vtag, done)
         case .put(var put, let madeKey):

@@ -5,11 +5,12 @@ import Node
 import Placement
 import RiakWire
 
-/// `/`: what there is, under the names by which Riak clients find it.
+/// `/`: what there is, under the names by which Riak clients find it, and what Riak has not.
 enum RootResource {
     private static let resources = [
         ("riak_kv_wm_bucket_type", "/types"), ("riak_kv_wm_buckets", "/buckets"), ("riak_kv_wm_object", "/buckets"),
         ("riak_kv_wm_ping", "/ping"), ("riak_kv_wm_preflist", "/buckets"), ("riak_kv_wm_stats", "/stats"),
+        ("rotor_metrics", "/metrics"), ("rotor_live", "/health/live"), ("rotor_ready", "/health/ready"),
     ]
 
     static func reply(_ request: RequestHeaders) -> HTTPReply {
