@@ -41,7 +41,7 @@ extension StorageNode {
             rereadMilliseconds: settings.rereadMilliseconds)
         guard begins else { return }
         let token = StorageToken(rawValue: treeWork.insert(.build(store: store)))
-        queue.emit(.trees(TreeRequest(token: token, store: store, task: .build(rereading: rereading))))
+        queue.emit(.trees(TreeRequest(token: token, store: store, work: .build(rereading: rereading))))
     }
 
     /// Of the trees that both hold, those that this node asks the peer about.
@@ -207,7 +207,7 @@ extension StorageNode {
         _ correlation: Correlation, _ store: Int, _ question: TreeQuestion, _ queue: inout EffectQueue
     ) {
         let token = StorageToken(rawValue: correlation)
-        queue.emit(.trees(TreeRequest(token: token, store: store, task: .answer(question))))
+        queue.emit(.trees(TreeRequest(token: token, store: store, work: .answer(question))))
     }
 
     mutating func onTreeCompletion(_ completion: StorageCompletion, _ now: Time, _ queue: inout EffectQueue) {

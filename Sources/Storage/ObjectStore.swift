@@ -58,7 +58,11 @@ public final class ObjectStore: @unchecked Sendable {
         case hints(HintLimits)
     }
 
-    public var statistics: ObjectStoreStatistics { counters.withLockedValue { $0 } }
+    public var statistics: ObjectStoreStatistics {
+        var statistics = counters.withLockedValue { $0 }
+        statistics.treesDue = treesDue
+        return statistics
+    }
 
     // MARK: Reading
 
@@ -331,6 +335,8 @@ public struct ObjectStoreStatistics: Sendable, Equatable {
     /// Kept for other nodes, now.
     public var hints = 0
     public var hintBytes = 0
+    /// Partitions whose trees are not built, or are to be built anew.
+    public var treesDue = 0
 
     public init() {}
 }

@@ -370,7 +370,7 @@ import Versions
     func building() throws {
         let node = try NodeHarness(members: 1, n: 1)
         let first = try #require(node.pass(milliseconds: 0).trees.first)
-        guard case .build(nil) = first.task else { throw Unexpected() }
+        guard case .build(nil) = first.work else { throw Unexpected() }
         node.milliseconds += 30
         _ = node.handle(.storage(.treesBuilt(first.token, complete: false)))
         #expect(node.pass(milliseconds: 29).trees.isEmpty)
@@ -386,7 +386,7 @@ import Versions
         var reread: [Int] = []
         for _ in 0..<330 {
             for request in node.pass(milliseconds: 1_000).trees {
-                if case .build(let partition?) = request.task { reread.append(partition) }
+                if case .build(let partition?) = request.work { reread.append(partition) }
                 _ = node.handle(.storage(.treesBuilt(request.token, complete: true)))
             }
         }

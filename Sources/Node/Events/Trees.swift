@@ -124,7 +124,7 @@ public struct TreeKeys: Sendable, Hashable {
 
 /// The node's own trees: a question, or a step of building them.
 public struct TreeRequest: Sendable {
-    public enum Task: Sendable {
+    public enum Work: Sendable {
         /// Ends with ``StorageCompletion/tree(_:_:)``.
         case answer(TreeQuestion)
         /// Reads some of what the trees lack: ``StorageCompletion/treesBuilt(_:complete:)``.
@@ -136,11 +136,11 @@ public struct TreeRequest: Sendable {
 
     public var token: StorageToken
     public var store: Int
-    public var task: Task
+    public var work: Work
 
-    public init(token: StorageToken, store: Int, task: Task) {
+    public init(token: StorageToken, store: Int, work: Work) {
         self.token = token
         self.store = store
-        self.task = task
+        self.work = work
     }
 }

@@ -12,8 +12,8 @@ struct TreeDifference: Hashable {
 /// that do. At each step both trees are asked the same question, the peer's first.
 ///
 /// Replicas that are written to differ all the time, by what is under way. A leaf is looked into only if it differs by
-/// the same sum a second later: what a replica lacks stays lacking, what was under way has come. One that keeps changing
-/// is looked into at the third time.
+/// the same sum a second later: what a replica lacks stays lacking, what was under way has come. One that keeps
+/// changing is looked into at the third time.
 struct TreeExchange {
     enum Step: Equatable {
         case descending(level: Int, nodes: [UInt32])

@@ -92,6 +92,7 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     func flush() {
         isDirty = false
         guard let context, outgoing.readableBytes > 0 else { return }
+        network.traffic.sentBytes += outgoing.readableBytes
         context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
         // Written out as a rule: then the memory is ours alone again, and used again.
         if outgoing.capacity > 1 << 20 { outgoing = ByteBuffer() } else { outgoing.clear() }
@@ -181,7 +182,9 @@ final class PeerLink: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .ended, reason == nil else { return }
         lastHeard = .now()
-        reader.append(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        network.traffic.receivedBytes += bytes.readableBytes
+        reader.append(bytes)
         network.receiver.batch { readFrames() }
     }
 

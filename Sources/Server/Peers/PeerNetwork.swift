@@ -65,6 +65,14 @@ final class PeerNetwork: @unchecked Sendable {
         }
     }
 
+    /// What went over all links so far.
+    struct Traffic: Sendable {
+        var sentBytes = 0
+        var receivedBytes = 0
+    }
+
+    var traffic = Traffic()
+
     /// Messages that were dropped because a link was full or not there.
     var droppedMessages: Int {
         peers.values.reduce(unlinkedDrops) { $0 + $1.droppedMessages + ($1.link?.droppedMessages ?? 0) }

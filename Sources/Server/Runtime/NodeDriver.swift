@@ -292,6 +292,7 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
         let hintOperations: Int
         let statistics: NodeStatistics
         let droppedMessages: Int
+        let traffic: PeerNetwork.Traffic
     }
 
     func figures() -> EventLoopFuture<Figures> {
@@ -301,7 +302,8 @@ final class NodeDriver: PeerReceiver, @unchecked Sendable {
                 isStopping: node.isStopping, isStopped: isStopped, linked: node.linkedMembers, peers: node.peerViews,
                 requestsInFlight: node.requestsInFlight, replicaOperations: node.kept.replicaOperations,
                 hintOperations: node.kept.hintOperations, statistics: node.statistics,
-                droppedMessages: outside?.network.droppedMessages ?? 0)
+                droppedMessages: outside?.network.droppedMessages ?? 0,
+                traffic: outside?.network.traffic ?? PeerNetwork.Traffic())
         }
     }
 }

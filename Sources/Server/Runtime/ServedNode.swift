@@ -126,6 +126,10 @@ public final class ServedNode: NodeService {
             "truncated_entries": stores.reduce(0) { $0 + $1.truncatedEntries },
             "start_conflicts": statistics.startConflicts,
             "dropped_messages": figures.droppedMessages,
+            "trees_different": statistics.treesDifferent, "keys_pulled": statistics.keysPulled,
+            "keys_pushed": statistics.keysPushed,
+            "trees_due": stores.reduce(0) { $0 + $1.pulse.statistics.treesDue },
+            "link_bytes_sent": figures.traffic.sentBytes, "link_bytes_received": figures.traffic.receivedBytes,
         ]
     }
 }

@@ -64,7 +64,7 @@ final class StoreRunner: Sendable {
         private static func look(
             _ request: TreeRequest, _ store: ObjectStore, _ writer: WriterThread<Writing>
         ) -> StorageCompletion? {
-            switch request.task {
+            switch request.work {
             case .answer(let question): return .tree(request.token, store.answer(question))
             case .build(let rereading):
                 guard let page = store.readTreePage(rereading: rereading) else {

@@ -52,6 +52,22 @@ extension MetricFamily {
         "rotor_dropped_messages_total", .counter,
         "Messages to members that were dropped: the link was full or not there.")
 
+    static let sentBytes = MetricFamily(
+        "rotor_link_sent_bytes_total", .counter, "Bytes sent over the links to other members.")
+    static let receivedBytes = MetricFamily(
+        "rotor_link_received_bytes_total", .counter, "Bytes received over the links to other members.")
+
+    // MARK: Anti-entropy
+
+    static let treesDifferent = MetricFamily(
+        "rotor_trees_different_total", .counter, "Trees whose root was not that of another holder's, Dynamo 4.7.")
+    static let keysPulled = MetricFamily(
+        "rotor_keys_pulled_total", .counter, "Keys whose copy here anti-entropy has mended.")
+    static let keysPushed = MetricFamily(
+        "rotor_keys_pushed_total", .counter, "Keys whose copy at another holder anti-entropy has mended from here.")
+    static let treesDue = MetricFamily(
+        "rotor_store_trees_due", .gauge, "Partitions whose trees are yet to be built, or to be built anew.")
+
     // MARK: Hints
 
     static let hints = MetricFamily("rotor_hints", .gauge, "Hints kept for other members now.")

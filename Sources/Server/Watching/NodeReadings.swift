@@ -29,6 +29,7 @@ struct NodeReadings {
         tellRequests(&exposition)
         tellNode(&exposition)
         tellPeers(&exposition)
+        tellTrees(&exposition)
         tellHints(&exposition)
         for (pulse, engine) in stores {
             tell(pulse, &exposition)
@@ -75,6 +76,8 @@ struct NodeReadings {
     private func tellPeers(_ exposition: inout Exposition) {
         guard let figures else { return }
         exposition.add(.droppedMessages, figures.droppedMessages)
+        exposition.add(.sentBytes, figures.traffic.sentBytes)
+        exposition.add(.receivedBytes, figures.traffic.receivedBytes)
         for peer in figures.peers {
             let name = identity.names[peer.member] ?? "\(peer.member)"
             exposition.add(.peerLinked, peer.isLinked, ["peer": name])
@@ -83,6 +86,14 @@ struct NodeReadings {
                     .peerState, peer.condition == condition, ["peer": name, "state": "\(condition)"])
             }
         }
+    }
+
+    private func tellTrees(_ exposition: inout Exposition) {
+        for (pulse, _) in stores { exposition.add(.treesDue, pulse.statistics.treesDue, ["store": pulse.name]) }
+        guard let statistics = figures?.statistics else { return }
+        exposition.add(.treesDifferent, statistics.treesDifferent)
+        exposition.add(.keysPulled, statistics.keysPulled)
+        exposition.add(.keysPushed, statistics.keysPushed)
     }
 
     private func tellHints(_ exposition: inout Exposition) {

@@ -13,7 +13,7 @@ extension VirtualCluster {
     func onTreeTask(_ node: Int, _ number: Int, _ request: TreeRequest) {
         guard let process = process(number, of: node) else { return }
         let objects = process.stores[request.store].objects
-        switch request.task {
+        switch request.work {
         case .answer(let question):
             let answer = StorageCompletion.tree(request.token, objects.answer(question))
             plan(.storageDone(node, process: number, answer), after: diskTime(node, 0...1))

@@ -5,7 +5,8 @@ import NIOCore
 import Node
 
 /// Trees over a stop: kept in the engine itself, by the start that closes it, and believed only by the one that finds
-/// the store as that start left it. Written to since, restored, or closed with trees half built, it has them built anew.
+/// the store as that start left it. In one that was written to since, or closed with trees half built, they are built
+/// anew.
 extension ObjectStore {
     private static let marker = RecordKey.metadata("trees")
     /// Bytes of trees in one transaction.

@@ -124,7 +124,7 @@ extension ObjectStore {
                     TreePage.Entry(recordKey: recordKey, type: key.type, digest: record.object.digest))
             } catch {
                 onDamage(error, key)
-                read.damaged.append(recordKey)
+                read.unreadable.append(recordKey)
             }
             return .proceed
         }

@@ -150,7 +150,8 @@ struct TreeBook {
         for entry in page.entries where touched[entry.recordKey] == nil {
             count(entry.digest, entry.type, entry.recordKey, in: &built)
         }
-        for recordKey in page.damaged where touched[recordKey] == nil { built.damaged.insert(recordKey) }
+        for recordKey in page.unreadable where touched[recordKey] == nil { built.damaged.insert(recordKey) }
+        // order-free: sums
         for (recordKey, write) in touched {
             guard page.isLast || page.last.map({ KeyOrder.compare(recordKey, $0) <= 0 }) ?? false else { continue }
             count(write.digest, write.type, recordKey, in: &built)
@@ -182,6 +183,7 @@ struct TreeBook {
 
     mutating func restore(_ kept: [TreeID: MerkleTree]) {
         partitions = Array(repeating: Partition(trees: [:], isDue: false), count: settings.partitions)
+        // order-free: each has its own place
         for (id, tree) in kept where partitions.indices.contains(id.partition) {
             partitions[id.partition].trees?[id.n] = tree
         }
@@ -200,7 +202,7 @@ public struct TreePage: Sendable {
     /// The key behind which it begins; nil: with the partition's first.
     let after: ByteBuffer?
     var entries: [Entry] = []
-    var damaged: [ByteBuffer] = []
+    var unreadable: [ByteBuffer] = []
     /// The last key read.
     var last: ByteBuffer?
     /// The partition has no more.

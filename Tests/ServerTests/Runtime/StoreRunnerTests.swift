@@ -20,6 +20,8 @@ import Versions
                 case .read(let token, let object):
                     lines.add("read \(token.rawValue) \(object == nil ? "none" : "some")")
                 case .hints(let token, let page): lines.add("hints \(token.rawValue) \(page.hints.count)")
+                case .tree(let token, let answer): lines.add("tree \(token.rawValue) \(answer)")
+                case .treesBuilt(let token, let complete): lines.add("trees built \(token.rawValue) \(complete)")
                 case .minted(let token, _): lines.add("minted \(token.rawValue)")
                 case .written(let token, let durable): lines.add("written \(token.rawValue) \(durable)")
                 case .failed(let token, let failure): lines.add("failed \(token.rawValue) \(failure)")
