@@ -22,7 +22,7 @@ import Versions
             #expect(fingerprint(decoded) == fingerprint(message), "seed \(seed)")
             kinds.insert(String(fingerprint(message).prefix { $0 != ":" }))
         }
-        #expect(kinds.count == 11, "\(kinds)")
+        #expect(kinds.count == 13, "\(kinds)")
     }
 
     @Test("a message cut short anywhere is refused, and one that goes on too")
