@@ -8,7 +8,8 @@ import Testing
     /// How many seeds may pass before a bug is found.
     static func limit(_ bug: PlantedBug) -> UInt64 {
         switch bug {
-        case .backupKeepsIncarnation, .notFoundFromIncomplete, .standInForPW, .dotReusedAfterCrash: 200
+        case .dotReusedAfterCrash: 400
+        case .backupKeepsIncarnation, .notFoundFromIncomplete, .standInForPW: 200
         case .conditionIgnored: 100
         case .repairWritesOlder, .mintedTwice, .lostDeadline, .duplicateApplied: 50
         default: 20
@@ -28,7 +29,11 @@ import Testing
         var options = SimulationOptions()
         options.bug = bug
         // Rare where a seed draws its own.
-        if bug == .dotReusedAfterCrash { options.faults = [.powerFailure, .loss, .partition, .delay, .slowDisk] }
+        if bug == .dotReusedAfterCrash {
+            options.nodes = 3
+            options.faults = [.powerFailure, .loss, .slowDisk, .slowNode]
+            options.workloads = [.blindWrites, .hotKeys]
+        }
         if bug == .conditionIgnored { options.workloads = [.conditionalPuts, .hotKeys] }
         for seed in 0..<Self.limit(bug) {
             let report = Simulator.run(seed: seed, options: options)

@@ -120,14 +120,18 @@ struct ClusterLayout {
         }
     }
 
-    /// - Parameter rereads: Whether records are read again and again while the run lasts.
-    func settings(rereads: Bool) -> NodeSettings {
+    /// - Parameter bug: What is planted: some would be mended before anybody notices.
+    func settings(_ bug: PlantedBug?) -> NodeSettings {
         do {
             var settings = NodeSettings(
                 map: map, bucketTypes: try BucketTypes(types, stores: Array(Self.stores.prefix(Self.hintStore))),
                 hintStore: Self.hintStore, contextKey: contextKey)
             settings.treeShape = TreeShape(levels: 2)
-            settings.treeRereadMilliseconds = rereads ? 60_000 : 1 << 40
+            settings.treeRereadMilliseconds = bug == .leafNotUpdated ? 1 << 40 : 60_000
+            if bug == .dotReusedAfterCrash {
+                settings.treeRoundMilliseconds = 40_000
+                settings.treeSettleMilliseconds = 40_000
+            }
             if isTight {
                 settings.maximumRequests = 8
                 settings.maximumReplicaOperations = 8

@@ -52,8 +52,7 @@ final class VirtualCluster {
         keyIndices = Dictionary(uniqueKeysWithValues: layout.keys.enumerated().map { ($0.element.key, $0.offset) })
         memberIndices = Dictionary(uniqueKeysWithValues: layout.members.enumerated().map { ($0.element, $0.offset) })
         var generator = generator
-        // Reading everything again would mend the trees.
-        settings = layout.settings(rereads: bug != .leafNotUpdated)
+        settings = layout.settings(bug)
         transcript = Transcript(isReadable: isReadable)
         ledger = Ledger(layout: layout)
         network = VirtualNetwork(nodes: layout.members.count, plan: plan, generator: generator.forked())

@@ -136,7 +136,7 @@ final class LoadConnection: ChannelInboundHandler {
         buffer.writeString(method)
         buffer.writeStaticString(" ")
         buffer.writeString(path)
-        buffer.writeString("\(key)")
+        buffer.writeString("\(key)\(plan.query)")
         buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
         buffer.writeString(host)
         if let sealed {

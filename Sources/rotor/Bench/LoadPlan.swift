@@ -15,6 +15,10 @@ struct LoadPlan: Sendable {
     var putRatio: Double
     var seconds: Int
     var type: String
+    /// An earlier run with the same name has stored the keys.
+    var areStored = false
+    /// Behind each address, such as `?r=1`.
+    var query = ""
     /// Part of all keys, so that two runs on one cluster have none in common.
     var run: String
 

@@ -53,7 +53,7 @@ final class LoadRun {
         connections = (0..<plan.connections).map { index in
             LoadConnection(plan, index: index, value: value, recorder: recorder) { [weak self] in self?.onIdle() }
         }
-        if plan.keys == 0 { measure() }
+        if plan.keys == 0 || plan.areStored { measure() }
         for index in connections.indices { connect(index, attempt: 0) }
         let this = NIOLoopBound(self, eventLoop: loop)
         let watch = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in

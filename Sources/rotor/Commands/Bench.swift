@@ -2,5 +2,5 @@ import ArgumentParser
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure.", subcommands: [BenchCluster.self, BenchEngines.self])
+        abstract: "Measure.", subcommands: [BenchCluster.self, BenchEngines.self, BenchRepair.self])
 }
