@@ -4,7 +4,9 @@ import Versions
 /// Anti-entropy: Dynamo §4.7.
 extension StorageNode {
     /// Trees that are looked into at a time.
-    private static let exchangesAtATime = 16
+    private static let exchangesAtATime = 64
+    /// Milliseconds until a tree that is being compared with another's, or could not be compared, is tried again.
+    private static let soon = 2_000
     /// Of its own and of other holders; what they ask beyond it is not answered now.
     package static let maximumWork = 2_048
     /// Milliseconds without an answer after which a piece of work is given up; the next round finds it again.
@@ -104,7 +106,7 @@ extension StorageNode {
                 treeExchanges += 1
                 guard treeEngagements.engage(store, tree, with: peer, now.monotonic) else {
                     treeExchanges -= 1
-                    treeRounds[index].onExchangeEnded()
+                    treeRounds[index].onExchangeEnded(nextRound: now.monotonic.advanced(byMilliseconds: Self.soon))
                     continue
                 }
                 ask(TreeExchange(with: peer, store: store, tree, settings.treeShape, now.monotonic), now, &queue)
@@ -134,17 +136,18 @@ extension StorageNode {
             treeWork[correlation] = .exchange(exchange)
             startRepairs(of: correlation, now, &queue)
         case .done, .failed:
-            end(exchange, correlation)
+            let soon = now.monotonic.advanced(byMilliseconds: Self.soon)
+            end(exchange, correlation, nextRound: outcome == .failed ? soon : nil)
             startExchanges(now, &queue)
         }
     }
 
-    private mutating func end(_ exchange: TreeExchange, _ correlation: Correlation) {
+    private mutating func end(_ exchange: TreeExchange, _ correlation: Correlation, nextRound: Instant?) {
         for repair in treeWork.identifiers(where: { $0.isRepair(of: correlation) }) { treeWork.remove(repair) }
         treeWork.remove(correlation)
         treeEngagements.end(exchange.store, exchange.tree, with: exchange.peer)
         treeExchanges -= 1
-        if let index = peers.index(of: exchange.peer) { treeRounds[index].onExchangeEnded() }
+        if let index = peers.index(of: exchange.peer) { treeRounds[index].onExchangeEnded(nextRound: nextRound) }
     }
 
     mutating func onTreePeerDown(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {

@@ -266,7 +266,7 @@ import Versions
         #expect(rest.after == ByteBuffer(string: "here") && rest.upTo == nil)
     }
 
-    @Test("many differing keys are repaired eight at a time")
+    @Test("many differing keys are repaired four at a time")
     func paced() throws {
         let node = try makeNode()
         let listing = try leafListing(node)
@@ -274,7 +274,7 @@ import Versions
         let keys = try (0..<20).map { try key(node, partition: asked.tree.partition, $0) }
         let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
         var fetches = try answerOwn(node, own, entries([])).fetches
-        #expect(fetches.count == 8)
+        #expect(fetches.count == 4)
         var merged = 0
         while let (fetch, peer) = fetches.first {
             fetches.removeFirst()
@@ -282,7 +282,7 @@ import Versions
                 correlation: fetch.correlation, result: .success(try NodeHarness.object("v", birth: UInt64(merged))))
             let merge = try #require(node.handle(.message(.fetched(fetched), from: peer)).storage.first)
             fetches += node.handle(.storage(.written(merge.token, durable: false))).fetches
-            #expect(fetches.count <= 8)
+            #expect(fetches.count <= 4)
             merged += 1
         }
         #expect(merged == 20 && node.statistics.keysPulled == 20)

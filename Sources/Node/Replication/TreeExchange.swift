@@ -36,7 +36,7 @@ struct TreeExchange {
     }
 
     private static let patience = 3
-    private static let repairsAtATime = 8
+    private static let repairsAtATime = 4
     /// More than a few keys that cannot be repaired now are a sign of a store that cannot be written.
     private static let failuresBorne = 16
 

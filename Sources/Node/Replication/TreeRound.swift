@@ -60,8 +60,10 @@ struct TreeRound {
         return different.removeFirst()
     }
 
-    mutating func onExchangeEnded() {
+    /// - Parameter nextRound: Nil where all went well.
+    mutating func onExchangeEnded(nextRound sooner: Instant?) {
         exchanges -= 1
+        if let sooner { nextRound = min(nextRound, sooner) }
     }
 
     /// The peer is there again, or for the first time.
