@@ -21,8 +21,9 @@ public struct SimulationReport: Sendable {
     public let plannedFaults: Int
     /// Gets that were shown one version, two, three, and four or more (Dynamo §6.3).
     public let versionsSeen: [Int]
-    /// Rounds in which every key was read once, at R=N, until all replicas were equal; nil if they were not.
-    public let roundsToConverge: Int?
+    /// From the end of all faults until all replicas were equal, to within five seconds; nil if they were not before
+    /// clients came back.
+    public let millisecondsToConverge: UInt64?
     /// The most that any node kept at a time: requests, operations for others, deadlines.
     public let largestTables: [Int]
     public let events: Int

@@ -132,7 +132,7 @@ final class VirtualCluster {
         case .start(let node): start(node)
         case .fault(let fault): begin(fault)
         case .faultEnds(let fault): finish(fault)
-        case .request, .answer, .clientStep, .clientTimeout, .deadline, .audit, .probe, .phase: return false
+        case .request, .answer, .clientStep, .clientTimeout, .deadline, .audit, .probe, .phase, .look: return false
         }
         return true
     }

@@ -35,6 +35,8 @@ enum SimulationEvent {
     case probe(Int, node: Int)
     /// The run goes on to its next part.
     case phase
+    /// The run looks whether the replicas are equal.
+    case look
 
     /// The node whose work it is; nil for what happens to the cluster or to clients.
     var node: Int? {
@@ -49,7 +51,7 @@ enum SimulationEvent {
         case .storageGroup(let node, process: _, store: _): node
         case .storageGroupDone(let node, process: _, store: _, _): node
         case .reconnect, .start, .fault, .faultEnds, .request, .answer, .clientStep, .clientTimeout, .deadline, .audit,
-            .probe, .phase:
+            .probe, .phase, .look:
             nil
         }
     }

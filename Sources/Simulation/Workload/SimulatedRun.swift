@@ -26,7 +26,9 @@ final class SimulatedRun {
     private let plan: FaultPlan
     /// Nanoseconds that clients work and faults happen.
     private let duration: UInt64
-    private var roundsToConverge: Int?
+    /// When faults ended, and when the replicas were first seen to be equal.
+    private var calmSince: UInt64 = 0
+    private var convergedAt: UInt64?
 
     private static let auditRounds = 3
 
@@ -73,7 +75,8 @@ final class SimulatedRun {
             operations: ledger.operations.count, acknowledgedWrites: ledger.acknowledged,
             permittedLosses: ledger.permittedLosses, faults: faultCounts, plannedKinds: plan.kinds,
             plannedFaults: plan.drawn,
-            versionsSeen: ledger.versionsSeen, roundsToConverge: roundsToConverge,
+            versionsSeen: ledger.versionsSeen,
+            millisecondsToConverge: convergedAt.map { ($0 - calmSince) / 1_000_000 },
             largestTables: [
                 cluster.largestTables.requests, cluster.largestTables.replicaOperations,
                 cluster.largestTables.deadlines,
@@ -109,6 +112,7 @@ final class SimulatedRun {
         case .audit(let key, let node): invokeOwn(.get, key, node: node)
         case .probe(let key, let node): invokeOwn(.put, key, node: node)
         case .phase: goOn()
+        case .look: look()
         default: preconditionFailure("nobody handles \(event)")
         }
     }
@@ -216,7 +220,9 @@ final class SimulatedRun {
         case .working:
             part = .settling
             cluster.note("calm")
+            calmSince = cluster.now
             cluster.heal()
+            cluster.plan(.look, after: 5_000_000_000)
             // Stamps of clocks that were ahead are taken again when true time has passed them.
             cluster.plan(.phase, after: 240_000_000_000)
         case .settling:
@@ -224,7 +230,6 @@ final class SimulatedRun {
             checkConverged()
             audit(round: 0)
         case .auditing(let round):
-            if roundsToConverge == nil, cluster.ledger.differingKeys(copies).isEmpty { roundsToConverge = round + 1 }
             if round + 1 < Self.auditRounds {
                 audit(round: round + 1)
             } else {
@@ -235,6 +240,15 @@ final class SimulatedRun {
             checkAudits()
             finish()
         case .done: break
+        }
+    }
+
+    private func look() {
+        guard case .settling = part else { return }
+        if cluster.ledger.differingKeys(copies).isEmpty {
+            convergedAt = cluster.now
+        } else {
+            cluster.plan(.look, after: 5_000_000_000)
         }
     }
 

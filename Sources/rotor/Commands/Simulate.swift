@@ -20,8 +20,8 @@ struct Simulate: AsyncParsableCommand {
               rotor simulate --seeds 1 --first-seed 17 --reduce   the least that breaks the same promise
 
             With --json: {"acknowledged_writes","events","failures":[{"seed","violation"}],"faults":{KIND:COUNT}, \
-            "operations","permitted_losses","seconds","seeds","simulated_seconds","versions_seen":[4 COUNTS]}. \
-            Exit code 1 if a seed broke a promise.
+            "longest_to_converge_seconds","operations","permitted_losses","seconds","seeds","simulated_seconds", \
+            "versions_seen":[4 COUNTS]}. Exit code 1 if a seed broke a promise.
             """)
 
     @OptionGroup var output: JSONOption

@@ -10,7 +10,7 @@ struct StoreCheck: ParsableCommand {
         discussion: """
             With --json: [{"bytes","conflicting","damaged","damages":[{"key","reason"}],"deleted","engine", \
             "largest_object","name","objects","own_records","partitions","types":{TYPE:OBJECTS}}]. Exit code 1 if a \
-            record is damaged: the running node serves it from the other replicas, and reading it mends it. Exit code \
+            record is damaged: other replicas have it, and the running node gets it from them. Exit code \
             2 if a store cannot be read at all.
             """)
 
@@ -71,8 +71,8 @@ struct StoreCheck: ParsableCommand {
         guard damaged == 0 else {
             throw CommandFailure(
                 .damageFound,
-                "\(damaged) damaged record\(damaged == 1 ? "" : "s"): start the node, other replicas serve them, and"
-                    + " reading them mends them")
+                "\(damaged) damaged record\(damaged == 1 ? "" : "s"): start the node, and it"
+                    + " gets them from the other replicas")
         }
     }
 

@@ -12,6 +12,8 @@ struct SimulationSummary: Encodable {
     private(set) var operations = 0
     private(set) var acknowledgedWrites = 0
     private(set) var permittedLosses = 0
+    /// The longest that a run took, faults being over, until its replicas were equal.
+    private(set) var longestToConvergeSeconds = 0.0
     private(set) var events = 0
     private(set) var simulatedSeconds = 0.0
     /// By kind: how often it happened.
@@ -26,6 +28,8 @@ struct SimulationSummary: Encodable {
         operations += report.operations
         acknowledgedWrites += report.acknowledgedWrites
         permittedLosses += report.permittedLosses
+        longestToConvergeSeconds = max(
+            longestToConvergeSeconds, Double(report.millisecondsToConverge ?? 0) / 1000)
         events += report.events
         simulatedSeconds += Double(report.simulatedMilliseconds) / 1000
         for (kind, count) in report.faults { faults[kind.rawValue, default: 0] += count }
@@ -47,6 +51,8 @@ struct SimulationSummary: Encodable {
         table.add(
             "requests", "\(operations), of them \(acknowledgedWrites) acknowledged writes; \(events) events in all")
         table.add("permitted losses", "\(permittedLosses) acknowledged writes went with every replica that had them")
+        table.add(
+            "replicas equal", "\(longestToConvergeSeconds.tenths) s after the last fault at the latest")
         table.add("versions a get saw", shares.joined(separator: ", "))
         table.add("faults", kinds.isEmpty ? "none" : kinds.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         return table.lines()
