@@ -31,7 +31,7 @@ import Testing
     }
 
     /// Both nodes were on old copies, and the one that had to confirm took its own for what a crash had left.
-    @Test("a node does not confirm by what it remembers from before a crash", arguments: [UInt64(14678)])
+    @Test("a node does not confirm by what it remembers from before a crash", arguments: [UInt64(13305)])
     func crashedPeer(_ seed: UInt64) {
         expectMended(seed, .crashedConfirms)
     }

@@ -130,10 +130,8 @@ struct BenchRepair: AsyncParsableCommand {
             read: reads.gets.count, repaired: repaired, seconds: seconds, valueSize: valueSize)
         if output.json { try JSONOutput.print(report) } else { try tell(report) }
         guard repaired >= missing, reads.errorCount == 0 else {
-            throw CommandFailure(
-                .unavailable,
-                "\(repaired) of \(missing) keys were repaired, and \(reads.errorCount) of \(reads.gets.count) reads failed"
-            )
+            let failed = "\(reads.errorCount) of \(reads.gets.count + reads.errorCount) reads failed"
+            throw CommandFailure(.unavailable, "\(repaired) of \(missing) keys were repaired, and \(failed)")
         }
     }
 
