@@ -44,7 +44,7 @@ import Testing
 
     /// An old copy was started, stopped in good order before any peer had heard of it, and started again: by then its
     /// number was above the one that peers knew.
-    @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(3279)])
+    @Test("a start that no peer has confirmed leads to nothing that is continued", arguments: [UInt64(20517)])
     func unconfirmedStart(_ seed: UInt64) {
         expectMended(seed, .unconfirmedContinues)
     }

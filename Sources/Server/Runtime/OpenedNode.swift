@@ -195,10 +195,15 @@ struct OpenedNode {
             let engine = try openEngine(store, folder.storePath(store.name))
             let lines = NIOLockedValueBox(LineLimiter(lines: 20, span: .seconds(10)))
             do {
+                let consequence =
+                    switch contents {
+                    case .objects: "damaged record met: other replicas have the object, and anti-entropy mends it"
+                    case .hints: "damaged hint met, and dropped: its holder gets from other holders what it lacks"
+                    }
                 let objects = try ObjectStore(engine: engine, contents: contents) { key, reason in
                     guard let addition = lines.withLockedValue({ $0.admit() }) else { return }
                     logger.error(
-                        "damaged record met: other replicas have the object, and anti-entropy mends it\(addition)",
+                        "\(consequence)\(addition)",
                         metadata: ["store": "\(store.name)", "key": "\(key)", "damage": "\(reason)"])
                 }
                 return Store(name: store.name, engine: engine, writePath: store.writePath, objects: objects)

@@ -15,6 +15,13 @@ extension VirtualCluster {
                 .bounded, "\(name(node)) keeps \(kept.requests) requests, its limit is \(settings.maximumRequests)",
                 key: nil, at: now)
         }
+        // A page for each other node.
+        let hints = 65 * (machines.count - 1)
+        if kept.hintOperations > hints {
+            ledger.object(
+                .bounded, "\(name(node)) keeps \(kept.hintOperations) operations on hints, its limit is \(hints)",
+                key: nil, at: now)
+        }
         if process.machine.keptTreeWork > StorageNode.maximumWork + 256 {
             ledger.object(
                 .bounded, "\(name(node)) keeps \(process.machine.keptTreeWork) pieces of work about trees", key: nil,
