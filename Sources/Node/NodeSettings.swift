@@ -20,7 +20,7 @@ public struct NodeSettings: Sendable {
     public var lateReplyMilliseconds = 500
     /// How long a start waits for its peers' confirmation before it goes on as a new incarnation.
     public var startConfirmationMilliseconds = 2_000
-    public var treeShape = TreeShape.standard
+    public var treeShape: TreeShape
     /// From one comparison of all trees with a peer to the next.
     public var treeRoundMilliseconds = 10_000
     /// How long leaves that differ are left alone before they are looked at again.
@@ -46,5 +46,6 @@ public struct NodeSettings: Sendable {
         self.bucketTypes = bucketTypes
         self.hintStore = hintStore
         self.contextKey = contextKey
+        treeShape = TreeShape(partitions: map.partitioning.count)
     }
 }

@@ -23,6 +23,8 @@ public struct NodeStatistics: Sendable, Equatable {
     /// Trees whose root was not that of another holder's, and keys that were found to differ and given to this node, or
     /// by it (Dynamo §4.7).
     public var treesDifferent = 0
+    /// Comparisons of single trees that came to nothing.
+    public var treeExchangesFailed = 0
     public var keysPulled = 0
     public var keysPushed = 0
     /// Replicas' versions refused because of their stamp.

@@ -1,21 +1,25 @@
 import Placement
 import Versions
 
-extension TreeWork {
-    func isRepair(of exchange: Correlation) -> Bool {
-        if case .repair(let repair) = self { repair.exchange == exchange } else { false }
-    }
-}
-
-/// What anti-entropy found to differ is made the same (Dynamo §4.7).
+/// What anti-entropy found to differ is made the same (Dynamo §4.7): a few keys at a time in all, of one tree after the
+/// other, since each may be megabytes, read, sent and written.
 extension StorageNode {
+    private static let repairsAtATime = 12
+
     mutating func startRepairs(of correlation: Correlation, _ now: Time, _ queue: inout EffectQueue) {
-        while case .exchange(var exchange) = treeWork[correlation], let difference = exchange.takeDifference() {
+        guard case .exchange(var exchange) = treeWork[correlation] else { return }
+        while treeRepairs < Self.repairsAtATime, let difference = exchange.takeDifference() {
             treeWork[correlation] = .exchange(exchange)
             start(difference, of: correlation, exchange, now, &queue)
+            guard case .exchange(let next) = treeWork[correlation] else { return }
+            exchange = next
         }
-        guard case .exchange(var exchange) = treeWork[correlation], let outcome = exchange.pageOutcome() else { return }
-        goOn(correlation, exchange, outcome, now, &queue)
+        if exchange.hasMore, !exchange.isQueued {
+            exchange.isQueued = true
+            treeRepairQueue.append(correlation)
+        }
+        treeWork[correlation] = .exchange(exchange)
+        if let outcome = exchange.pageOutcome() { goOn(correlation, exchange, outcome, now, &queue) }
     }
 
     private mutating func start(
@@ -26,11 +30,12 @@ extension StorageNode {
         guard let bucketType = settings.bucketTypes.position(named: difference.key.type),
             settings.bucketTypes.store(of: bucketType) == exchange.store, badName(in: difference.key) == nil,
             settings.map.partition(of: difference.key) == exchange.tree.partition
-        else { return onRepaired(correlation, false, now, &queue) }
+        else { return tell(correlation, .impossible, now) }
         let repair = TreeRepair(
             difference, of: correlation, with: exchange.peer, store: exchange.store,
             partition: exchange.tree.partition, settings.bucketTypes[bucketType].policy)
         let own = treeWork.insert(.repair(repair))
+        treeRepairs += 1
         if repair.readsHere { emit(.read, own, repair, &queue) }
         if repair.readsThere {
             ask(.fetch(Fetch(correlation: own, key: difference.key)), of: exchange.peer, now, &queue)
@@ -54,7 +59,7 @@ extension StorageNode {
         switch fetched.result {
         case .success(let object): repair.onReadThere(object)
         case .failure(.storage(.damaged)): repair.onReadThere(nil)
-        case .failure: return endRepair(fetched.correlation, repair, false, now, &queue)
+        case .failure(let failure): return end(repair, fetched.correlation, TreeRepair.End(failure), now, &queue)
         }
         goOn(fetched.correlation, repair, now, &queue)
     }
@@ -69,8 +74,9 @@ extension StorageNode {
         case .failed(_, .damaged) where repair.readsHere: repair.onReadHere(nil)
         case .written:
             statistics.keysPulled += 1
-            repair.onWritten(true)
-        default: return endRepair(correlation, repair, false, now, &queue)
+            repair.onWritten(.repaired)
+        case .failed(_, let failure): return end(repair, correlation, TreeRepair.End(.storage(failure)), now, &queue)
+        default: return end(repair, correlation, .impossible, now, &queue)
         }
         goOn(correlation, repair, now, &queue)
     }
@@ -79,10 +85,12 @@ extension StorageNode {
         _ replicated: Replicated, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
         guard case .repair(var repair) = treeWork[replicated.correlation], repair.peer == sender else { return }
-        var succeeded = false
-        if case .success = replicated.result { succeeded = true }
-        if succeeded { statistics.keysPushed += 1 }
-        repair.onWritten(succeeded)
+        switch replicated.result {
+        case .success:
+            statistics.keysPushed += 1
+            repair.onWritten(.repaired)
+        case .failure(let failure): repair.onWritten(TreeRepair.End(failure))
+        }
         goOn(replicated.correlation, repair, now, &queue)
     }
 
@@ -92,13 +100,13 @@ extension StorageNode {
         var repair = old
         let writes = repair.takeWrites()
         treeWork[correlation] = .repair(repair)
-        guard !repair.isDone else { return endRepair(correlation, repair, !repair.hasFailed, now, &queue) }
+        guard !repair.isDone else { return end(repair, correlation, repair.end, now, &queue) }
         if let object = writes.here {
             do throws(ReplicaFailure) {
                 try accept(stampsOf: object, repair.policy, now)
                 emit(.merge(object, repair.policy, .sometime), correlation, repair, &queue)
             } catch {
-                return endRepair(correlation, repair, false, now, &queue)
+                return end(repair, correlation, TreeRepair.End(error), now, &queue)
             }
         }
         if let object = writes.there {
@@ -107,20 +115,32 @@ extension StorageNode {
         }
     }
 
-    private mutating func endRepair(
-        _ correlation: Correlation, _ repair: TreeRepair, _ succeeded: Bool, _ now: Time, _ queue: inout EffectQueue
+    private mutating func end(
+        _ repair: TreeRepair, _ correlation: Correlation, _ end: TreeRepair.End, _ now: Time,
+        _ queue: inout EffectQueue
     ) {
         treeWork.remove(correlation)
-        onRepaired(repair.exchange, succeeded, now, &queue)
+        treeRepairs -= 1
+        tell(repair.exchange, end, now)
+        startQueuedRepairs(now, &queue)
         startRepairs(of: repair.exchange, now, &queue)
     }
 
+    /// The next tree's turn.
+    mutating func startQueuedRepairs(_ now: Time, _ queue: inout EffectQueue) {
+        while treeRepairs < Self.repairsAtATime, !treeRepairQueue.isEmpty {
+            let correlation = treeRepairQueue.removeFirst()
+            guard case .exchange(var exchange) = treeWork[correlation] else { continue }
+            exchange.isQueued = false
+            treeWork[correlation] = .exchange(exchange)
+            startRepairs(of: correlation, now, &queue)
+        }
+    }
+
     /// One key of an exchange's page is done with.
-    private mutating func onRepaired(
-        _ correlation: Correlation, _ succeeded: Bool, _ now: Time, _ queue: inout EffectQueue
-    ) {
+    private mutating func tell(_ correlation: Correlation, _ end: TreeRepair.End, _ now: Time) {
         guard case .exchange(var exchange) = treeWork[correlation] else { return }
-        exchange.onRepaired(succeeded, now.monotonic)
+        exchange.onRepaired(end, now.monotonic)
         treeWork[correlation] = .exchange(exchange)
     }
 }

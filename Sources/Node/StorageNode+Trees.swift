@@ -5,7 +5,7 @@ import Versions
 extension StorageNode {
     /// Trees that are looked into at a time.
     private static let exchangesAtATime = 64
-    /// Milliseconds until a tree that is being compared with another's, or could not be compared, is tried again.
+    /// Milliseconds until a tree that is being compared with another's is tried again.
     private static let soon = 2_000
     /// Of its own and of other holders; what they ask beyond it is not answered now.
     package static let maximumWork = 2_048
@@ -66,7 +66,7 @@ extension StorageNode {
     // MARK: Rounds
 
     private mutating func compareNext(with peer: MemberID, _ index: Int, _ now: Time, _ queue: inout EffectQueue) {
-        guard let (store, trees) = treeRounds[index].takeQuestion() else { return }
+        guard !isDraining, let (store, trees) = treeRounds[index].takeQuestion() else { return }
         let comparison = TreeComparison(with: peer, store: store, trees)
         inquire(.comparison(comparison), .roots(trees), of: peer, store, now, &queue)
     }
@@ -79,7 +79,8 @@ extension StorageNode {
         let correlation = treeWork.insert(work)
         treeDeadlines.insert(correlation, at: now.monotonic.advanced(byMilliseconds: Self.patience))
         let inquiry = TreeInquiry(
-            correlation: correlation, store: settings.bucketTypes.storeNames[store], question: question)
+            correlation: correlation, store: settings.bucketTypes.storeNames[store], types: treeTypes[store],
+            question: question)
         ask(.askTrees(inquiry), of: peer, now, &queue)
     }
 
@@ -97,7 +98,7 @@ extension StorageNode {
 
     /// A few at a time, of one peer after the other.
     private mutating func startExchanges(_ now: Time, _ queue: inout EffectQueue) {
-        var hasStarted = true
+        var hasStarted = !isDraining
         while hasStarted {
             hasStarted = false
             for (index, peer) in peers.members.enumerated() where treeExchanges < Self.exchangesAtATime {
@@ -129,21 +130,27 @@ extension StorageNode {
             treeWork.remove(correlation)
             ask(exchange, now, &queue)
         case .settle:
-            treeWork[correlation] = .exchange(exchange)
+            // What was to be done about the question's deadline finds nothing.
+            treeWork.remove(correlation)
             let time = now.monotonic.advanced(byMilliseconds: settings.treeSettleMilliseconds)
-            treeDeadlines.insert(correlation, at: time)
+            treeDeadlines.insert(treeWork.insert(.exchange(exchange)), at: time)
         case .repair:
             treeWork[correlation] = .exchange(exchange)
             startRepairs(of: correlation, now, &queue)
-        case .done, .failed:
+        case .done, .failed, .busy:
+            if outcome == .failed { statistics.treeExchangesFailed += 1 }
             let soon = now.monotonic.advanced(byMilliseconds: Self.soon)
-            end(exchange, correlation, nextRound: outcome == .failed ? soon : nil)
+            end(exchange, correlation, nextRound: outcome == .busy ? soon : nil)
+            startQueuedRepairs(now, &queue)
             startExchanges(now, &queue)
         }
     }
 
     private mutating func end(_ exchange: TreeExchange, _ correlation: Correlation, nextRound: Instant?) {
-        for repair in treeWork.identifiers(where: { $0.isRepair(of: correlation) }) { treeWork.remove(repair) }
+        for repair in treeWork.identifiers(where: { $0.isRepair(of: correlation) }) {
+            treeWork.remove(repair)
+            treeRepairs -= 1
+        }
         treeWork.remove(correlation)
         treeEngagements.end(exchange.store, exchange.tree, with: exchange.peer)
         treeExchanges -= 1
@@ -153,6 +160,7 @@ extension StorageNode {
     mutating func onTreePeerDown(_ peer: MemberID, _ now: Time, _ queue: inout EffectQueue) {
         guard let index = peers.index(of: peer) else { return }
         for correlation in treeWork.identifiers(where: { $0.peer == peer }) {
+            if case .repair = treeWork[correlation] { treeRepairs -= 1 }
             if case .exchange(let exchange) = treeWork[correlation] {
                 treeEngagements.end(exchange.store, exchange.tree, with: peer)
                 treeExchanges -= 1
@@ -160,6 +168,7 @@ extension StorageNode {
             treeWork.remove(correlation)
         }
         treeRounds[index].onDown()
+        startQueuedRepairs(now, &queue)
         startExchanges(now, &queue)
     }
 
@@ -173,6 +182,8 @@ extension StorageNode {
             if exchange.step == .settling {
                 exchange.settled()
                 goOn(correlation, exchange, .ask, now, &queue)
+            } else if exchange.isQueued {
+                treeDeadlines.insert(correlation, at: now.monotonic.advanced(byMilliseconds: Self.patience))
             } else if deadline <= now.monotonic {
                 goOn(correlation, exchange, .failed, now, &queue)
             } else {
@@ -197,6 +208,7 @@ extension StorageNode {
             treeWork[report.correlation] = .comparison(comparison)
             askOwn(report.correlation, comparison.store, .roots(comparison.trees), &queue)
         case .exchange(var exchange):
+            if report.answer == .busy { return goOn(report.correlation, exchange, .busy, now, &queue) }
             guard let question = exchange.onPeerAnswer(report.answer), report.answer != .unavailable else {
                 return goOn(report.correlation, exchange, .failed, now, &queue)
             }
@@ -218,9 +230,9 @@ extension StorageNode {
         switch (treeWork[correlation], completion) {
         case (.build(let store), _):
             treeWork.remove(correlation)
-            var isComplete = false
-            if case .treesBuilt(_, let complete) = completion { isComplete = complete }
-            treeBuildings[store].onRead(complete: isComplete, now.monotonic)
+            var end = TreeBuilding.End.failed
+            if case .treesBuilt(_, let complete) = completion { end = complete ? .complete : .more }
+            treeBuildings[store].onRead(end, now.monotonic)
         case (.inquiry(let peer, let inquiry), _):
             treeWork.remove(correlation)
             var given = TreeAnswer.unavailable
@@ -244,11 +256,32 @@ extension StorageNode {
     mutating func onTreeInquiry(
         _ inquiry: TreeInquiry, from sender: MemberID, _ now: Time, _ queue: inout EffectQueue
     ) {
-        guard treeWork.count < Self.maximumWork,
+        // What this node asks itself has its room.
+        guard treeWork.count < Self.maximumWork / 2,
             let store = settings.bucketTypes.storeNames.firstIndex(of: inquiry.store),
-            inquiry.question.tree.map({ treeEngagements.engage(store, $0, with: sender, now.monotonic) }) ?? true
+            inquiry.types == treeTypes[store], isAllowed(inquiry.question, of: sender, store)
         else { return answer(inquiry.correlation, of: sender, .unavailable, &queue) }
+        if let tree = inquiry.question.tree, !treeEngagements.engage(store, tree, with: sender, now.monotonic) {
+            return answer(inquiry.correlation, of: sender, .busy, &queue)
+        }
         askOwn(treeWork.insert(.inquiry(from: sender, inquiry.correlation)), store, inquiry.question, &queue)
+    }
+
+    /// Only what a sound peer would ask: the work has bounds, and so has what is remembered of it.
+    private func isAllowed(_ question: TreeQuestion, of peer: MemberID, _ store: Int) -> Bool {
+        let shape = settings.treeShape
+        switch question {
+        case .roots(let trees): return trees.count <= TreeRound.treesAQuestion
+        case .sums(_, let level, let nodes):
+            guard (0...shape.levels).contains(level), nodes.count <= shape.count(at: level) else { return false }
+        case .keys(let listing): guard listing.leaves.words.count == (shape.leafCount + 63) / 64 else { return false }
+        }
+        guard let tree = question.tree, (0..<settings.map.partitioning.count).contains(tree.partition) else {
+            return false
+        }
+        return settings.bucketTypes.treeCounts(inStore: store).contains(tree.n)
+            && settings.map.isHolder(me, of: tree.partition, n: tree.n)
+            && settings.map.isHolder(peer, of: tree.partition, n: tree.n)
     }
 
     private func answer(

@@ -32,11 +32,16 @@ public struct StorageNode: ~Copyable {
     var treeDeadlines = DeadlineQueue()
     /// Of ``treeWork``: comparisons of single trees.
     var treeExchanges = 0
+    /// Of ``treeWork``: keys that are being repaired, and the comparisons that wait for their turn to repair theirs.
+    var treeRepairs = 0
+    var treeRepairQueue: [Correlation] = []
     var treeEngagements = TreeEngagements()
     /// By member index.
     var treeRounds: [TreeRound]
     /// By store.
     var treeBuildings: [TreeBuilding]
+    /// By store: ``BucketTypes/replicasHash(inStore:)``.
+    let treeTypes: [UInt64]
     var deadlines = DeadlineQueue()
     /// By member index: numbers of what was forwarded to it, and what it forwarded here.
     var forwardSequences: [UInt64]
@@ -69,6 +74,7 @@ public struct StorageNode: ~Copyable {
         treeRounds = peers.members.map { _ in
             TreeRound(now.monotonic, milliseconds: settings.treeRoundMilliseconds)
         }
+        treeTypes = settings.bucketTypes.storeNames.indices.map { settings.bucketTypes.replicasHash(inStore: $0) }
         treeBuildings = settings.bucketTypes.storeNames.map { _ in
             TreeBuilding(now.monotonic, rereadMilliseconds: settings.rereadMilliseconds)
         }
@@ -109,7 +115,7 @@ public struct StorageNode: ~Copyable {
     package var kept: (requests: Int, replicaOperations: Int, hintOperations: Int, deadlines: Int) {
         (gets.count + puts.count + forwards.count, replicaOperations.count, hintOperations.count, deadlines.count)
     }
-    /// Pieces of work about trees, which never ends for long.
+    /// Pieces of work about trees; there is some at any time.
     package var keptTreeWork: Int { treeWork.count }
 
     public mutating func handle(_ event: Event, at now: Time, into queue: inout EffectQueue) {

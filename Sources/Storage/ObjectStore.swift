@@ -39,11 +39,11 @@ public final class ObjectStore: @unchecked Sendable {
         switch contents {
         case .objects(let settings):
             trees = settings.map { NIOLockedValueBox(TreeBook($0)) }
-            treeShape = settings?.shape ?? .standard
+            treeShape = settings?.shape ?? TreeShape(levels: 1)
             births = try BirthReservation(engine: engine, isOfHints: false)
         case .hints(let limits):
             trees = nil
-            treeShape = .standard
+            treeShape = TreeShape(levels: 1)
             births = try BirthReservation(engine: engine, isOfHints: true)
             hints = try HintBook(limits, in: engine)
         }
@@ -98,6 +98,10 @@ public final class ObjectStore: @unchecked Sendable {
         } catch {
             return .failure(.failed("\(error)"))
         }
+    }
+
+    func countFailedTreePage() {
+        counters.withLockedValue { $0.failedTreePages += 1 }
     }
 
     func met(_ damage: RecordDamaged, _ key: ObjectKey) {
@@ -335,8 +339,10 @@ public struct ObjectStoreStatistics: Sendable, Equatable {
     /// Kept for other nodes, now.
     public var hints = 0
     public var hintBytes = 0
-    /// Partitions whose trees are not built, or are to be built anew.
+    /// Partitions that have no trees, or trees that may be wrong.
     public var treesDue = 0
+    /// Pages of records that could not be read for trees.
+    public var failedTreePages = 0
 
     public init() {}
 }

@@ -36,7 +36,13 @@ extension ObjectStore {
 
     /// Records `start` as the last that uses this store; durable when it returns. Before anything else is written.
     public func use(by start: StartRecord) throws {
-        if let session = try sessionThatClosed() { try loadTrees(closedBy: session) }
+        if let session = try sessionThatClosed() {
+            do {
+                try loadTrees(closedBy: session)
+            } catch {
+                // They can be built again.
+            }
+        }
         try write(.open, by: start)
         self.start = start
     }

@@ -266,15 +266,15 @@ import Versions
         #expect(rest.after == ByteBuffer(string: "here") && rest.upTo == nil)
     }
 
-    @Test("many differing keys are repaired four at a time")
+    @Test("many differing keys are repaired twelve at a time")
     func paced() throws {
         let node = try makeNode()
         let listing = try leafListing(node)
         guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let keys = try (0..<20).map { try key(node, partition: asked.tree.partition, $0) }
+        let keys = try (0..<40).map { try key(node, partition: asked.tree.partition, $0) }
         let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
         var fetches = try answerOwn(node, own, entries([])).fetches
-        #expect(fetches.count == 4)
+        #expect(fetches.count == 12)
         var merged = 0
         while let (fetch, peer) = fetches.first {
             fetches.removeFirst()
@@ -282,10 +282,10 @@ import Versions
                 correlation: fetch.correlation, result: .success(try NodeHarness.object("v", birth: UInt64(merged))))
             let merge = try #require(node.handle(.message(.fetched(fetched), from: peer)).storage.first)
             fetches += node.handle(.storage(.written(merge.token, durable: false))).fetches
-            #expect(fetches.count <= 4)
+            #expect(fetches.count <= 12)
             merged += 1
         }
-        #expect(merged == 20 && node.statistics.keysPulled == 20)
+        #expect(merged == 40 && node.statistics.keysPulled == 40)
     }
 
     // MARK: When things go wrong
@@ -329,6 +329,11 @@ import Versions
         #expect(asked.contains { if case .roots = $0.question { true } else { false } })
     }
 
+    /// As the harness's one bucket type has it.
+    private func types(n: Int = 3) throws -> UInt64 {
+        try BucketTypes([BucketType(name: "default", store: "main", n: n)], stores: ["main"]).replicasHash(inStore: 0)
+    }
+
     // MARK: For others
 
     @Test("a peer's question is answered from the store that it names; of one that is not here nothing can be said")
@@ -336,16 +341,84 @@ import Versions
         let node = try makeNode()
         node.link(node.members[1])
         let question = TreeQuestion.roots([TreeID(partition: 1, n: 2)])
-        let inquiry = TreeInquiry(correlation: 77, store: "main", question: question)
+        let inquiry = TreeInquiry(correlation: 77, store: "main", types: try types(n: 2), question: question)
         let asked = node.handle(.message(.askTrees(inquiry), from: node.members[1]))
         let request = try #require(asked.trees.first)
         let answered = node.handle(.storage(.tree(request.token, .roots([5]))))
         guard case .treesAnswered(let report) = try #require(answered.sent.first).message else { throw Unexpected() }
         #expect(report.correlation == 77 && report.answer == .roots([5]))
-        let other = TreeInquiry(correlation: 78, store: "nowhere", question: question)
+        let other = TreeInquiry(correlation: 78, store: "nowhere", types: try types(), question: question)
         let refused = node.handle(.message(.askTrees(other), from: node.members[1]))
         guard case .treesAnswered(let report) = try #require(refused.sent.first).message else { throw Unexpected() }
         #expect(report.answer == .unavailable && refused.trees.isEmpty)
+    }
+
+    @Test("a question that no sound peer would ask is not answered, and costs nothing")
+    func unsoundQuestions() throws {
+        let node = try makeNode(members: 3)
+        for peer in node.members.dropFirst() { node.link(peer) }
+        let tree = TreeID(partition: 1, n: 3)
+        let questions: [TreeQuestion] = [
+            .roots(Array(repeating: tree, count: 257)), .sums(tree, level: 3, nodes: [0]),
+            .sums(tree, level: 1, nodes: Array(repeating: 0, count: 17)),
+            .sums(TreeID(partition: 16, n: 3), level: 1, nodes: [0]),
+            .sums(TreeID(partition: 1, n: 2), level: 1, nodes: [0]),
+            .keys(TreeListing(tree: tree, leaves: LeafSet(words: [1]))),
+        ]
+        for question in questions {
+            let inquiry = TreeInquiry(correlation: 7, store: "main", types: try types(), question: question)
+            let effects = node.handle(.message(.askTrees(inquiry), from: node.members[1]))
+            #expect(effects.trees.isEmpty && effects.sent.count == 1, "\(question)")
+        }
+        // Of a peer with other bucket types.
+        let other = TreeInquiry(
+            correlation: 7, store: "main", types: try types(n: 2), question: .sums(tree, level: 1, nodes: [0]))
+        #expect(node.handle(.message(.askTrees(other), from: node.members[1])).trees.isEmpty)
+    }
+
+    @Test("keys that cannot be repaired do not keep those behind them from it")
+    func impossibleKeys() throws {
+        let node = try makeNode()
+        let listing = try leafListing(node)
+        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
+        let keys = try (0..<30).map { try key(node, partition: asked.tree.partition, $0) }
+        let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
+        var fetches = try answerOwn(node, own, entries([])).fetches
+        var merged = 0
+        while let (fetch, peer) = fetches.first {
+            fetches.removeFirst()
+            let isLast = fetch.key == keys[29]
+            let fetched = Fetched(
+                correlation: fetch.correlation,
+                result: isLast ? .success(try NodeHarness.object("v")) : .failure(.storage(.failed("lost"))))
+            let effects = node.handle(.message(.fetched(fetched), from: peer))
+            fetches += effects.fetches
+            if let merge = effects.storage.first {
+                merged += 1
+                fetches += node.handle(.storage(.written(merge.token, durable: false))).fetches
+            }
+        }
+        #expect(merged == 1 && node.statistics.keysPulled == 1)
+    }
+
+    @Test("a store that takes nothing in is not asked for hundreds of repairs")
+    func failedRepairs() throws {
+        let node = try makeNode()
+        let listing = try leafListing(node)
+        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
+        let keys = try (0..<100).map { try key(node, partition: asked.tree.partition, $0) }
+        let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
+        var fetches = try answerOwn(node, own, entries([])).fetches
+        var asks = fetches.count
+        while let (fetch, peer) = fetches.first {
+            fetches.removeFirst()
+            let fetched = Fetched(correlation: fetch.correlation, result: .failure(.storage(.overloaded)))
+            let more = node.handle(.message(.fetched(fetched), from: peer)).fetches
+            fetches += more
+            asks += more.count
+        }
+        #expect((17...30).contains(asks))
+        #expect(node.statistics.treeExchangesFailed == 1)
     }
 
     @Test("a tree is compared with one peer at a time, whoever asks; five seconds without a word of it end that")
@@ -355,7 +428,7 @@ import Versions
         let tree = TreeID(partition: 1, n: 3)
         func ask(_ peer: Int) throws -> Bool {
             let inquiry = TreeInquiry(
-                correlation: 77, store: "main", question: .sums(tree, level: 1, nodes: [0]))
+                correlation: 77, store: "main", types: try types(), question: .sums(tree, level: 1, nodes: [0]))
             return !node.handle(.message(.askTrees(inquiry), from: node.members[peer])).trees.isEmpty
         }
         #expect(try ask(1))

@@ -30,6 +30,8 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
     private(set) var commits: [(batch: WriteBatch, durability: Durability)] = []
     private(set) var syncs = 0
     var failsNextSync = false
+    /// Where scans that begin there fail.
+    var failingScans: KeyRange?
     /// As behind a buffer: who wants to know when what there is is durable waits for ``becomeDurable(failing:)``.
     var defersDurability = false
     private var waiters: [@Sendable (Result<Void, EngineError>) -> Void] = []
@@ -54,6 +56,9 @@ final class FailingEngine: LocalPersistenceEngine, @unchecked Sendable {
     func scan(
         _ range: KeyRange, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> ScanStep
     ) throws {
+        if let failing = failingScans, failing.lowerBound == range.lowerBound {
+            throw EngineError(.failed, operation: "scan", detail: "the test says so")
+        }
         try base.scan(range, body)
     }
 

@@ -17,12 +17,12 @@ import Versions
         on engine: any LocalPersistenceEngine, settings: TreeSettings = settings, built: Bool = true
     ) throws -> ObjectStore {
         let store = try ObjectStore(engine: engine, contents: .objects(settings)) { _, _ in }
-        if built { build(store) }
+        if built { try build(store) }
         return store
     }
 
-    private func build(_ store: ObjectStore) {
-        while let page = store.readTreePage() { store.take(page) }
+    private func build(_ store: ObjectStore) throws {
+        while let page = try store.readTreePage() { store.take(page) }
     }
 
     private func perform(_ store: ObjectStore, _ requests: StorageRequest...) {
@@ -104,7 +104,7 @@ import Versions
         try merge(store, "a", "1")
         #expect(root(store) == nil)
         #expect(store.answer(.sums(tree, level: 1, nodes: [0])) == .unavailable)
-        build(store)
+        try build(store)
         #expect(root(store) != nil && root(store) != 0)
         let single = TreeSettings(shape: TreeShape(levels: 2), partitions: 8, replicas: [Self.type: 1])
         #expect(root(try self.store(on: engine, settings: single)) == 0)
@@ -115,6 +115,7 @@ import Versions
         let store = try store(on: MemoryEngine())
         #expect(store.answer(.sums(tree, level: 1, nodes: [16])) == .unavailable)
         #expect(store.answer(.sums(tree, level: 3, nodes: [0])) == .unavailable)
+        #expect(store.answer(.sums(tree, level: 0, nodes: [0, 0])) == .unavailable)
         #expect(store.answer(.sums(TreeID(partition: 8, n: 3), level: 1, nodes: [0])) == .unavailable)
         #expect(keys(store, after: ByteBuffer(string: "elsewhere")) == nil)
     }
@@ -139,7 +140,7 @@ import Versions
         }
         var pages = 0
         try write()
-        while let page = second.readTreePage() {
+        while let page = try second.readTreePage() {
             try write()
             second.take(page)
             try write()
@@ -194,7 +195,7 @@ import Versions
         #expect(root(store) == root(whole) && store.treesDue == 0)
         _ = store.read(StoreFixture.request(.read, StoreFixture.key("k5")))
         #expect(store.treesDue == 1)
-        build(store)
+        try build(store)
         #expect(root(store) != root(whole))
         #expect(keys(store)?.entries.count == 19)
         // It is known to be missing: meeting it again changes nothing.
@@ -214,7 +215,7 @@ import Versions
         try damage(engine, "k5")
         try merge(store, "k5", "b", birth: 100)
         #expect(store.treesDue == 1)
-        build(store)
+        try build(store)
         #expect(store.treesDue == 0)
         #expect(try store.wrongTrees().isEmpty)
     }
@@ -228,7 +229,7 @@ import Versions
         try damage(engine, "k5")
         #expect(root(store) == before)
         var partition: Int? = 3
-        while let page = store.readTreePage(rereading: partition) {
+        while let page = try store.readTreePage(rereading: partition) {
             // The old ones are of use meanwhile.
             #expect(root(store) == before)
             store.take(page)
@@ -236,6 +237,61 @@ import Versions
         }
         #expect(root(store) != before)
         #expect(store.statistics.damagedRecords == 1)
+    }
+
+    @Test("a record that could be read again is not taken away from trees that had left it out")
+    func damagedForAMoment() throws {
+        let engine = FailingEngine()
+        let store = try store(on: engine)
+        for number in 0..<20 { try merge(store, "k\(number)", "a", birth: UInt64(number)) }
+        let key = RecordKey.object(StoreFixture.key("k5"), partition: 3)
+        let whole = try #require(try engine.value(of: key))
+        try damage(engine, "k5")
+        _ = store.read(StoreFixture.request(.read, StoreFixture.key("k5")))
+        try build(store)
+        try engine.overwrite(key, with: whole)
+        try merge(store, "k5", "b", birth: 100)
+        #expect(try store.wrongTrees().isEmpty)
+    }
+
+    @Test("a partition that cannot be read keeps no other from its trees, and gets its own when it can be read")
+    func unreadable() throws {
+        let engine = FailingEngine()
+        let store = try store(on: engine, built: false)
+        try merge(store, "a", "1")
+        engine.failingScans = RecordKey.objects(of: 3)
+        var failures = 0
+        for _ in 0..<40 {
+            do {
+                if let page = try store.readTreePage() { store.take(page) }
+            } catch {
+                failures += 1
+            }
+        }
+        #expect(store.treesDue == 1 && failures > 0)
+        #expect(store.statistics.failedTreePages == failures)
+        #expect(root(store) == nil)
+        engine.failingScans = nil
+        try build(store)
+        #expect(store.treesDue == 0)
+        #expect(try store.wrongTrees().isEmpty)
+    }
+
+    @Test("types of one store with different n have trees of their own")
+    func severalCounts() throws {
+        let settings = TreeSettings(
+            shape: TreeShape(levels: 2), partitions: 8, replicas: [Self.type: 3, ByteBuffer(string: "pairs"): 2])
+        let store = try store(on: MemoryEngine(), settings: settings)
+        try merge(store, "a", "1")
+        let before = root(store)
+        let object = try StoreFixture.foreign("2")
+        let pair = ObjectKey(type: "pairs", bucket: "b", key: "a")
+        perform(store, StoreFixture.request(.merge(object, .siblings, .sometime), pair))
+        #expect(root(store) == before)
+        guard case .roots(let roots) = store.answer(.roots([TreeID(partition: 3, n: 2)])) else { return }
+        #expect(roots[0] != 0)
+        #expect(keys(store)?.entries.map(\.key) == [StoreFixture.key("a")])
+        #expect(try store.wrongTrees().isEmpty)
     }
 
     // MARK: Over a stop
@@ -298,8 +354,23 @@ import Versions
         let last = try store(on: engine, settings: settings, built: false)
         try last.use(by: StartRecord(number: 4, session: 14, incarnation: 1))
         #expect(last.treesDue == 8)
-        build(last)
+        try build(last)
         #expect(try last.wrongTrees().isEmpty)
+    }
+
+    @Test("a stop while a partition is read again leaves the trees that it had")
+    func savedWhileRereading() throws {
+        let engine = FailingEngine()
+        let first = try store(on: engine)
+        try first.use(by: start)
+        for number in 0..<3000 { try merge(first, "k\(number)", "a", birth: UInt64(number)) }
+        let page = try #require(try first.readTreePage(rereading: 3))
+        first.take(page)
+        #expect(try first.close())
+        let second = try store(on: engine, built: false)
+        try second.use(by: next)
+        #expect(second.treesDue == 0)
+        #expect(try second.wrongTrees().isEmpty)
     }
 
     @Test("a store that has no room for its trees is closed without them")

@@ -180,11 +180,14 @@ public struct TreeInquiry: Sendable {
     public var correlation: Correlation
     /// By its name: nodes need not number their stores alike.
     public var store: String
+    /// Says which bucket types are in the store, and with how many replicas: trees of others cannot be compared.
+    public var types: UInt64
     public var question: TreeQuestion
 
-    public init(correlation: Correlation, store: String, question: TreeQuestion) {
+    public init(correlation: Correlation, store: String, types: UInt64, question: TreeQuestion) {
         self.correlation = correlation
         self.store = store
+        self.types = types
         self.question = question
     }
 }

@@ -22,13 +22,17 @@ public struct TreeID: Hashable, Comparable, Sendable {
 /// leaf and needs to see nothing else.
 public struct TreeShape: Hashable, Sendable {
     public static let fanOut = 16
-    public static let standard = TreeShape(levels: 3)
 
     public let levels: Int
 
     public init(levels: Int) {
         precondition((1...4).contains(levels), "a tree of \(levels) levels")
         self.levels = levels
+    }
+
+    /// As many leaves as a node has memory for: 4,096 a partition up to 1,024 partitions, and less the more there are.
+    public init(partitions: Int) {
+        self.init(levels: partitions <= 1_024 ? 3 : partitions <= 16_384 ? 2 : 1)
     }
 
     public var leafCount: Int { count(at: levels) }
@@ -70,6 +74,17 @@ public enum TreeQuestion: Sendable, Hashable {
     case keys(TreeListing)
 }
 
+extension TreeQuestion {
+    /// The one tree that is being looked into.
+    var tree: TreeID? {
+        switch self {
+        case .roots: nil
+        case .sums(let tree, _, _): tree
+        case .keys(let listing): listing.tree
+        }
+    }
+}
+
 public struct TreeListing: Sendable, Hashable {
     public var tree: TreeID
     public var leaves: LeafSet
@@ -95,8 +110,10 @@ public enum TreeAnswer: Sendable, Hashable {
     case roots([UInt64?])
     case sums([UInt64])
     case keys(TreeKeys)
-    /// The tree is not built yet; or the store cannot be read, or is unknown.
+    /// The tree is not built yet; or the store cannot be read, or is unknown, or its bucket types are not the same.
     case unavailable
+    /// The tree is being compared with somebody else's.
+    case busy
 }
 
 public struct TreeKeys: Sendable, Hashable {

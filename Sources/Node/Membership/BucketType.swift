@@ -1,4 +1,5 @@
 public import NIOCore
+import Placement
 public import Versions
 
 /// What the paper calls an instance of Dynamo (§5, §6): one application's N, R, W, conflict policy and store.
@@ -70,6 +71,17 @@ public struct BucketTypes: Sendable {
             replicas[ByteBuffer(string: type.name)] = type.n
         }
         return replicas
+    }
+
+    /// The same where the store has the same types with the same n.
+    func replicasHash(inStore store: Int) -> UInt64 {
+        var bytes = ByteBuffer()
+        for (position, type) in types.enumerated() where stores[position] == store {
+            bytes.writeInteger(UInt32(type.name.utf8.count))
+            bytes.writeString(type.name)
+            bytes.writeInteger(UInt32(type.n))
+        }
+        return KeyHash(hashing: bytes).high
     }
 
     /// The n of the types in a store that have several replicas, ascending.

@@ -27,19 +27,9 @@ struct TreeEngagements {
         return true
     }
 
+    /// Bounded by the trees that this node has: nobody else's are taken in.
     mutating func end(_ store: Int, _ tree: TreeID, with peer: MemberID) {
         let name = Name(store: store, tree: tree)
         if engagements[name]?.peer == peer { engagements[name] = nil }
-    }
-}
-
-extension TreeQuestion {
-    /// The one tree that is being looked into.
-    var tree: TreeID? {
-        switch self {
-        case .roots: nil
-        case .sums(let tree, _, _): tree
-        case .keys(let listing): listing.tree
-        }
     }
 }

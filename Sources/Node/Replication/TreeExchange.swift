@@ -33,11 +33,12 @@ struct TreeExchange {
         case done
         /// The peer, or this node, cannot answer now, or has answered something else.
         case failed
+        /// The peer compares that tree with somebody else's.
+        case busy
     }
 
     private static let patience = 3
-    private static let repairsAtATime = 4
-    /// More than a few keys that cannot be repaired now are a sign of a store that cannot be written.
+    /// More keys that cannot be repaired now are a sign of a store, or a link, that takes nothing in.
     private static let failuresBorne = 16
 
     let peer: MemberID
@@ -52,10 +53,13 @@ struct TreeExchange {
     private var looks = 0
     /// Where the page ends that is being repaired; nil: there is no other page.
     private var pageEnd: ByteBuffer?
-    /// Of the page: what is to be repaired yet, last first, and how many keys are being repaired.
+    /// Of the page: what differs, how far that has been taken in hand, and how many keys are being repaired.
     private var differences: [TreeDifference] = []
+    private var taken = 0
     private var repairs = 0
     private var failures = 0
+    /// It waits for its turn to repair keys.
+    var isQueued = false
     /// When something of it was last done.
     private(set) var lastProgress: Instant
 
@@ -155,13 +159,14 @@ struct TreeExchange {
         pageEnd = theirs.last ?? upTo
         let here = Dictionary(mine.entries.map { ($0.key, $0.digest) }) { first, _ in first }
         let there = Dictionary(theirs.entries.map { ($0.key, $0.digest) }) { first, _ in first }
+        differences = []
         for entry in theirs.entries where here[entry.key] != entry.digest {
             differences.append(TreeDifference(key: entry.key, isHere: here[entry.key] != nil, isThere: true))
         }
         for entry in mine.entries where there[entry.key] == nil {
             differences.append(TreeDifference(key: entry.key, isHere: true, isThere: false))
         }
-        differences.reverse()
+        taken = 0
         guard differences.isEmpty else {
             step = .repairing
             return .repair
@@ -178,24 +183,26 @@ struct TreeExchange {
 
     // MARK: Repairs
 
-    /// A key to repair now, if there is one and not too many are being repaired.
+    /// Whether there are keys that nothing has been done about.
+    var hasMore: Bool { step == .repairing && taken < differences.count && failures <= Self.failuresBorne }
+
     mutating func takeDifference() -> TreeDifference? {
-        guard repairs < Self.repairsAtATime, failures <= Self.failuresBorne, let difference = differences.popLast()
-        else { return nil }
+        guard hasMore else { return nil }
+        defer { taken += 1 }
         repairs += 1
-        return difference
+        return differences[taken]
     }
 
-    mutating func onRepaired(_ succeeded: Bool, _ now: Instant) {
+    mutating func onRepaired(_ end: TreeRepair.End, _ now: Instant) {
         repairs -= 1
         lastProgress = now
-        if !succeeded { failures += 1 }
+        if end == .failed { failures += 1 }
     }
 
     /// Nil while there are keys to repair. What has failed is left to the next round.
     mutating func pageOutcome() -> Outcome? {
         guard step == .repairing, repairs == 0 else { return nil }
         if failures > Self.failuresBorne { return .failed }
-        return differences.isEmpty ? finishPage() : nil
+        return taken == differences.count ? finishPage() : nil
     }
 }

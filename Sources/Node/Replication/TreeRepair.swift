@@ -8,6 +8,22 @@ struct TreeRepair {
         case known(VersionedObject?)
     }
 
+    enum End {
+        case repaired
+        /// This key cannot be repaired, whatever comes of the others: its stamp is too far ahead, its record cannot be
+        /// read, or one of the two does not take it.
+        case impossible
+        /// Nor could others now.
+        case failed
+
+        init(_ failure: ReplicaFailure) {
+            switch failure {
+            case .linkLost, .storage(.full), .storage(.ended), .storage(.overloaded): self = .failed
+            case .unknownBucketType, .stampAhead, .storage: self = .impossible
+            }
+        }
+    }
+
     let exchange: Correlation
     let peer: MemberID
     let store: Int
@@ -18,7 +34,7 @@ struct TreeRepair {
     private var theirs: Copy
     /// Writes, here and there, that have not ended; nil: they are not known yet.
     private var writes: Int?
-    private(set) var hasFailed = false
+    private(set) var end = End.repaired
 
     init(
         _ difference: TreeDifference, of exchange: Correlation, with peer: MemberID, store: Int, partition: Int,
@@ -55,27 +71,8 @@ struct TreeRepair {
         return (here, there)
     }
 
-    mutating func onWritten(_ succeeded: Bool) {
+    mutating func onWritten(_ end: End) {
         writes = writes.map { $0 - 1 }
-        if !succeeded { hasFailed = true }
-    }
-}
-
-/// What this node does about its trees, as one step of it is waited for.
-enum TreeWork {
-    case build(store: Int)
-    /// Another holder asks.
-    case inquiry(from: MemberID, Correlation)
-    case comparison(TreeComparison)
-    case exchange(TreeExchange)
-    case repair(TreeRepair)
-
-    var peer: MemberID? {
-        switch self {
-        case .build, .inquiry: nil
-        case .comparison(let comparison): comparison.peer
-        case .exchange(let exchange): exchange.peer
-        case .repair(let repair): repair.peer
-        }
+        if end != .repaired { self.end = end }
     }
 }

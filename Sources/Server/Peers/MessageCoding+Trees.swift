@@ -56,6 +56,7 @@ extension MessageCoding {
     static func write(_ answer: TreeAnswer, into buffer: inout ByteBuffer) {
         switch answer {
         case .unavailable: buffer.writeInteger(UInt8(0))
+        case .busy: buffer.writeInteger(UInt8(4))
         case .roots(let roots):
             buffer.writeInteger(UInt8(1))
             buffer.writeInteger(UInt32(roots.count))
@@ -95,6 +96,7 @@ extension MessageCoding {
                 entries.append(TreeKeys.Entry(key: try reader.key(), digest: try reader.integer("digest")))
             }
             return .keys(TreeKeys(entries: entries, last: try reader.flag("last") ? try reader.bytes("last") : nil))
+        case 4: return .busy
         default: throw .impossible("answer about trees", UInt64(kind))
         }
     }

@@ -58,6 +58,7 @@ enum MessageCoding {
         case .askTrees(let inquiry):
             begin(.askTrees, inquiry.correlation, into: &buffer)
             buffer.writeText(inquiry.store)
+            buffer.writeInteger(inquiry.types)
             write(inquiry.question, into: &buffer)
         case .treesAnswered(let report):
             begin(.treesAnswered, report.correlation, into: &buffer)
@@ -112,7 +113,7 @@ enum MessageCoding {
             message = .askTrees(
                 TreeInquiry(
                     correlation: try reader.integer("correlation"), store: try reader.text("store"),
-                    question: try treeQuestion(&reader)))
+                    types: try reader.integer("bucket types"), question: try treeQuestion(&reader)))
         case .treesAnswered:
             message = .treesAnswered(
                 TreeReport(correlation: try reader.integer("correlation"), answer: try treeAnswer(&reader)))

@@ -47,7 +47,8 @@ struct OpenedNode {
             }
             for store in settings.stores {
                 let trees = TreeSettings(
-                    shape: .standard, partitions: folder.founding.partitioning.count,
+                    shape: TreeShape(partitions: folder.founding.partitioning.count),
+                    partitions: folder.founding.partitioning.count,
                     replicas: bucketTypes.replicas(inStore: stores.count))
                 stores.append(
                     try Self.open(store, .objects(trees), in: folder, by: settings.openEngine, logger: logger))

@@ -53,6 +53,11 @@ final class StoreRunner: Sendable {
                     case .trees(let request):
                         if let done = Self.look(request, store, writer) { completions.append(done) }
                     }
+                    // A client's read may wait behind it, and others wait for its answer.
+                    if reading.isInBackground {
+                        _ = inbox.put(contentsOf: completions)
+                        completions.removeAll(keepingCapacity: true)
+                    }
                 }
                 ending.look(for: completions)
                 outstanding.count.subtract(readings.count, ordering: .relaxed)
@@ -67,8 +72,14 @@ final class StoreRunner: Sendable {
             switch request.work {
             case .answer(let question): return .tree(request.token, store.answer(question))
             case .build(let rereading):
-                guard let page = store.readTreePage(rereading: rereading) else {
-                    return .treesBuilt(request.token, complete: store.treesDue == 0)
+                let page: TreePage
+                do {
+                    guard let read = try store.readTreePage(rereading: rereading) else {
+                        return .treesBuilt(request.token, complete: true)
+                    }
+                    page = read
+                } catch {
+                    return .failed(request.token, .failed("\(error)"))
                 }
                 do throws(Overloaded) {
                     try writer.submit(.page(page, request.token))
@@ -184,7 +195,8 @@ final class StoreRunner: Sendable {
     /// The first reader that is not far behind: batches stay large as long as one keeps up, and more work where the
     /// disk is what is slow. What nobody waits for goes to the last one.
     private func submit(_ reading: Reading) throws(Overloaded) {
-        let free = readers.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? readers.randomElement()
+        let foreground = readers.count > 1 ? readers.dropLast() : readers[...]
+        let free = foreground.first { $0.outstanding.count.load(ordering: .relaxed) < 16 } ?? foreground.randomElement()
         let reader = reading.isInBackground ? readers.last : free
         guard let reader else { preconditionFailure("store \(name) has no reader") }
         try reader.thread.submit(reading)

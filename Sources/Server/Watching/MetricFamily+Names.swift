@@ -61,6 +61,10 @@ extension MetricFamily {
 
     static let treesDifferent = MetricFamily(
         "rotor_trees_different_total", .counter, "Trees whose root was not that of another holder's, Dynamo 4.7.")
+    static let treeExchangesFailed = MetricFamily(
+        "rotor_tree_comparisons_failed_total", .counter, "Comparisons of single trees that came to nothing.")
+    static let failedTreePages = MetricFamily(
+        "rotor_store_tree_pages_failed_total", .counter, "Stretches of records that could not be read for trees.")
     static let keysPulled = MetricFamily(
         "rotor_keys_pulled_total", .counter, "Keys whose copy here anti-entropy has mended.")
     static let keysPushed = MetricFamily(

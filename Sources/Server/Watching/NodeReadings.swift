@@ -89,9 +89,13 @@ struct NodeReadings {
     }
 
     private func tellTrees(_ exposition: inout Exposition) {
-        for (pulse, _) in stores { exposition.add(.treesDue, pulse.statistics.treesDue, ["store": pulse.name]) }
+        for (pulse, _) in stores {
+            exposition.add(.treesDue, pulse.statistics.treesDue, ["store": pulse.name])
+            exposition.add(.failedTreePages, pulse.statistics.failedTreePages, ["store": pulse.name])
+        }
         guard let statistics = figures?.statistics else { return }
         exposition.add(.treesDifferent, statistics.treesDifferent)
+        exposition.add(.treeExchangesFailed, statistics.treeExchangesFailed)
         exposition.add(.keysPulled, statistics.keysPulled)
         exposition.add(.keysPushed, statistics.keysPushed)
     }

@@ -22,7 +22,7 @@ extension VirtualCluster {
                 .bounded, "\(name(node)) keeps \(kept.hintOperations) operations on hints, its limit is \(hints)",
                 key: nil, at: now)
         }
-        if process.machine.keptTreeWork > StorageNode.maximumWork + 256 {
+        if process.machine.keptTreeWork > StorageNode.maximumWork {
             ledger.object(
                 .bounded, "\(name(node)) keeps \(process.machine.keptTreeWork) pieces of work about trees", key: nil,
                 at: now)
@@ -35,16 +35,22 @@ extension VirtualCluster {
         }
     }
 
-    /// Trees say what stores hold, and those of a partition's holders are equal.
+    /// All trees are built, and say what stores hold.
     func checkTrees() {
         for node in machines.indices {
             for store in machines[node].process?.stores ?? [] {
-                let wrong = (try? store.objects.wrongTrees()) ?? []
-                for tree in wrong {
+                do {
+                    for tree in try store.objects.wrongTrees() {
+                        let name = "\(name(node))'s tree of partition \(tree.partition), n \(tree.n),"
+                        ledger.object(.treesTrue, "\(name) is not what its store holds", key: nil, at: now)
+                    }
+                } catch {
+                    ledger.object(.treesTrue, "\(name(node)) cannot read a store: \(error)", key: nil, at: now)
+                }
+                let due = store.objects.treesDue
+                if due > 0 {
                     ledger.object(
-                        .treesTrue,
-                        "\(name(node))'s tree of partition \(tree.partition), n \(tree.n), is not what its"
-                            + " store holds", key: nil, at: now)
+                        .treesTrue, "\(name(node)) has not built the trees of \(due) partitions", key: nil, at: now)
                 }
             }
         }

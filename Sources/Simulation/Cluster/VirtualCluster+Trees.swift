@@ -18,11 +18,16 @@ extension VirtualCluster {
             let answer = StorageCompletion.tree(request.token, objects.answer(question))
             plan(.storageDone(node, process: number, answer), after: diskTime(node, 0...1))
         case .build(let rereading):
-            guard let page = objects.readTreePage(rereading: rereading) else {
-                let done = StorageCompletion.treesBuilt(request.token, complete: objects.treesDue == 0)
-                return plan(.storageDone(node, process: number, done), after: diskTime(node, 0...1))
+            let done: StorageCompletion
+            do {
+                if let page = try objects.readTreePage(rereading: rereading) {
+                    return plan(.treePage(node, process: number, request, page), after: diskTime(node, 0...2))
+                }
+                done = .treesBuilt(request.token, complete: true)
+            } catch {
+                done = .failed(request.token, .failed("\(error)"))
             }
-            plan(.treePage(node, process: number, request, page), after: diskTime(node, 0...2))
+            plan(.storageDone(node, process: number, done), after: diskTime(node, 0...1))
         }
     }
 

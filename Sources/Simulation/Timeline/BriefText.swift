@@ -35,6 +35,7 @@ private func brief(_ answer: TreeAnswer) -> String {
     case .sums(let sums): "\(sums.count) sums"
     case .keys(let keys): "\(keys.entries.count) keys"
     case .unavailable: "unavailable"
+    case .busy: "busy"
     }
 }
 

@@ -209,6 +209,7 @@ extension Transcript {
             }
             mix(keys.last ?? ByteBuffer())
         case .unavailable: mix(2)
+        case .busy: mix(3)
         }
     }
 }

@@ -22,9 +22,9 @@ struct MerkleTree: Equatable {
 
     /// - Parameters:
     ///   - old: The digest that is counted under the key; nil: none is.
-    ///   - new: The one to be counted from now on; nil: none.
-    mutating func move(_ place: TreePlace, from old: UInt64?, to new: UInt64?) {
-        let change = (new.map { place.hash($0) } ?? 0) &- (old.map { place.hash($0) } ?? 0)
+    ///   - new: The one to be counted from now on.
+    mutating func move(_ place: TreePlace, from old: UInt64?, to new: UInt64) {
+        let change = place.hash(new) &- (old.map { place.hash($0) } ?? 0)
         leaves[place.leaf(of: leaves.count)] &+= change
         root &+= change
     }
@@ -53,12 +53,11 @@ struct TreePlace {
     }
 }
 
-/// What a write has made of a record: its digest before and after; nil where there was none, or none that could be
-/// read.
+/// What a write has made of a record: its digest before, nil where there was none that could be read, and after.
 struct TreeChange {
     let recordKey: ByteBuffer
     let partition: Int
     let type: ByteBuffer
     let old: UInt64?
-    let new: UInt64?
+    let new: UInt64
 }

@@ -15,6 +15,9 @@ extension ObjectStore {
     /// The last but one thing that a start does to its store. Where it fails, the next start builds them.
     func saveTrees(by start: StartRecord) throws(EngineError) {
         guard let trees, let kept = trees.withLockedValue({ $0.kept }) else { return }
+        // What clients wrote first. Behind a buffer a batch that is not synced takes no space yet, and would fail later,
+        // together with what stands beside it; a synced one that fails leaves nothing.
+        try engine.sync()
         var batch = WriteBatch()
         batch.deleteRange(RecordKey.allTrees)
         var bytes = 0
@@ -23,13 +26,12 @@ extension ObjectStore {
             batch.put(value, for: RecordKey.tree(id))
             bytes += value.readableBytes
             guard bytes >= Self.bytesACommit else { continue }
-            try engine.commit(batch, durability: .unsynced)
+            try engine.commit(batch, durability: .synced)
             batch.removeAll(keepingCapacity: true)
             bytes = 0
         }
         batch.put(marker(start, count: kept.count), for: Self.marker)
-        // Durable with the commit that follows: the one which says that the store is closed.
-        try engine.commit(batch, durability: .unsynced)
+        try engine.commit(batch, durability: .synced)
     }
 
     /// - Parameter session: Of the start that closed the store.

@@ -14,8 +14,8 @@ extension ObjectStore {
         case .roots(let ids): return .roots(trees.withLockedValue { book in ids.map { book.root($0) } })
         case .sums(let id, let level, let nodes):
             // A peer asks: anything may be in it.
-            guard let tree = trees.withLockedValue({ $0.tree(id) }), (0...treeShape.levels).contains(level),
-                nodes.allSatisfy({ Int($0) < treeShape.count(at: level) })
+            guard let (tree, settings) = trees.withLockedValue({ book in book.tree(id).map { ($0, book.settings) } }),
+                settings.allows(nodes, at: level)
             else { return .unavailable }
             return .sums(tree.sums(treeShape, level: level, nodes: nodes))
         case .keys(let listing): return keys(listing)
@@ -28,6 +28,7 @@ extension ObjectStore {
         }
         var page = TreeKeys(entries: [], last: nil)
         var passed = 0
+        var bytesPassed = 0
         var end: ByteBuffer?
         do {
             try engine.scan(range(listing.tree.partition, after: listing.after, upTo: listing.upTo)) { bytes, value in
@@ -37,8 +38,9 @@ extension ObjectStore {
                     return .stop
                 }
                 passed += 1
+                bytesPassed += value.count
                 let recordKey = ByteBuffer(bytes: bytes)
-                if passed >= TreeListing.maximumKeysPassed { end = recordKey }
+                if passed >= TreeListing.maximumKeysPassed || bytesPassed >= TreePage.maximumBytes { end = recordKey }
                 guard listing.leaves.contains(TreePlace(recordKey).leaf(of: treeShape.leafCount)),
                     let (key, _) = RecordKey.object(in: recordKey), replicas[key.type] == listing.tree.n,
                     // What cannot be read is not there, as for the trees.
@@ -75,7 +77,7 @@ extension ObjectStore {
         guard let book = trees?.withLockedValue({ $0 }) else { return [] }
         var right = TreeBook(book.settings)
         while var page = right.beginPage() {
-            try fill(&page, limit: .max) { _, _ in }
+            try fill(&page) { _, _ in }
             right.finish(page)
         }
         return book.settled.filter { book.tree($0) != right.tree($0) }
@@ -87,7 +89,8 @@ extension ObjectStore {
     /// takes the page in: ``take(_:)``.
     ///
     /// - Parameter rereading: A partition whose trees are to be built anew.
-    public func readTreePage(rereading: Int? = nil) -> TreePage? {
+    /// - Throws: Where the partition's records cannot be read. The next page is another partition's, or a smaller one.
+    public func readTreePage(rereading: Int? = nil) throws -> TreePage? {
         guard let trees else { return nil }
         // Before the engine is read: what is written from now on is remembered.
         let begun = trees.withLockedValue { book in
@@ -96,25 +99,29 @@ extension ObjectStore {
         }
         guard var page = begun else { return nil }
         do {
-            try fill(&page, limit: TreePage.maximumRecords) { met($0, $1) }
+            try fill(&page) { met($0, $1) }
+        } catch let error as EngineError where error.code == .expired {
+            trees.withLockedValue { $0.abandonPage(wasTooLarge: true) }
+            throw error
         } catch {
-            trees.withLockedValue { $0.abandonPage() }
-            return nil
+            trees.withLockedValue { $0.postpone() }
+            countFailedTreePage()
+            throw error
         }
         return page
     }
 
-    private func fill(
-        _ page: inout TreePage, limit: Int, _ onDamage: (RecordDamaged, ObjectKey) -> Void
-    ) throws {
+    private func fill(_ page: inout TreePage, _ onDamage: (RecordDamaged, ObjectKey) -> Void) throws {
         var passed = 0
+        var bytesPassed = 0
         var read = page
         try engine.scan(range(page.partition, after: page.after, upTo: nil)) { bytes, value in
-            guard passed < limit else {
+            guard passed < page.recordLimit, bytesPassed < TreePage.maximumBytes else {
                 read.isLast = false
                 return .stop
             }
             passed += 1
+            bytesPassed += value.count
             let recordKey = ByteBuffer(bytes: bytes)
             read.last = recordKey
             guard let (key, _) = RecordKey.object(in: recordKey) else { return .proceed }
@@ -137,13 +144,13 @@ extension ObjectStore {
         guard let trees else { return true }
         return trees.withLockedValue { book in
             book.finish(page)
-            return book.isComplete
+            return !book.hasMore
         }
     }
 
     /// The page that was read last is not taken in: it is read again.
     public func abandonTreePage() {
-        trees?.withLockedValue { $0.abandonPage() }
+        trees?.withLockedValue { $0.abandonPage(wasTooLarge: false) }
     }
 
     func met(damageOf recordKey: ByteBuffer) {

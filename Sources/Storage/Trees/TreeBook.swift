@@ -21,10 +21,14 @@ struct TreeBook {
     private struct Partition {
         /// By n; nil: not built yet.
         var trees: [Int: MerkleTree]?
-        /// Whether they are to be built.
-        var isDue = true
+        /// What they say may be wrong.
+        var isOutdated = false
+        /// They are right as far as anybody knows, and are to be built anew all the same.
+        var isToBeReread = false
         /// Records that cannot be read, and are not in the trees.
         var damaged: Set<ByteBuffer> = []
+
+        var isDue: Bool { trees == nil || isOutdated }
     }
 
     private struct Building {
@@ -34,7 +38,9 @@ struct TreeBook {
         /// The last key that is in the trees; nil: none is yet.
         var cursor: ByteBuffer?
         /// While a page is under way: what writes have made of records behind the cursor.
-        var touched: [ByteBuffer: (type: ByteBuffer, digest: UInt64?)]?
+        var touched: [ByteBuffer: (n: Int, digest: UInt64)]?
+        /// Records a page: fewer where the store cannot keep a snapshot for as many.
+        var recordsAPage = TreePage.maximumRecords
         /// Damage was met in what had been read.
         var isOutdated = false
 
@@ -51,15 +57,17 @@ struct TreeBook {
 
     // MARK: Reading
 
-    func root(_ id: TreeID) -> UInt64? { tree(id)?.root }
+    /// Nil while it is not built.
+    func root(_ id: TreeID) -> UInt64? {
+        guard partitions.indices.contains(id.partition), let trees = partitions[id.partition].trees else { return nil }
+        return trees[id.n]?.root ?? 0
+    }
 
     /// Nil while it is not built.
     func tree(_ id: TreeID) -> MerkleTree? {
-        guard partitions.indices.contains(id.partition), let trees = partitions[id.partition].trees else { return nil }
-        return trees[id.n] ?? MerkleTree(settings.shape)
+        guard root(id) != nil else { return nil }
+        return partitions[id.partition].trees?[id.n] ?? MerkleTree(settings.shape)
     }
-
-    func replicas(of type: ByteBuffer) -> Int? { settings.replicas[type] }
 
     /// Those that are built, and are not to be built anew.
     var settled: [TreeID] {
@@ -68,9 +76,9 @@ struct TreeBook {
         }
     }
 
-    var isComplete: Bool { !partitions.contains(where: \.isDue) }
+    var hasMore: Bool { partitions.contains { $0.isDue || $0.isToBeReread } }
 
-    /// How many partitions wait for their trees, or have trees that are to be built anew.
+    /// How many partitions have no trees, or trees that may be wrong.
     var due: Int { partitions.reduce(0) { $0 + ($1.isDue ? 1 : 0) } }
 
     // MARK: Writes
@@ -84,16 +92,18 @@ struct TreeBook {
         guard let n = settings.replicas[change.type], partitions.indices.contains(change.partition) else { return }
         let place = TreePlace(change.recordKey)
         if partitions[change.partition].trees != nil {
+            // It was left out, whatever has been read of it since.
+            let isMissing = partitions[change.partition].damaged.remove(change.recordKey) != nil
             partitions[change.partition].trees?[n, default: MerkleTree(settings.shape)]
-                .move(place, from: change.old, to: change.new)
-            if change.old == nil { partitions[change.partition].damaged.remove(change.recordKey) }
+                .move(place, from: isMissing ? nil : change.old, to: change.new)
         }
         guard building?.partition == change.partition else { return }
         if building?.hasRead(change.recordKey) == true {
-            building?.trees[n, default: MerkleTree(settings.shape)].move(place, from: change.old, to: change.new)
-            if change.old == nil { building?.damaged.remove(change.recordKey) }
+            let isMissing = building?.damaged.remove(change.recordKey) != nil
+            building?.trees[n, default: MerkleTree(settings.shape)]
+                .move(place, from: isMissing ? nil : change.old, to: change.new)
         } else if building?.touched != nil {
-            building?.touched?[change.recordKey] = (change.type, change.new)
+            building?.touched?[change.recordKey] = (n, change.new)
         }
     }
 
@@ -106,14 +116,14 @@ struct TreeBook {
             building?.isOutdated = true
         }
         guard partitions[partition].trees != nil, !partitions[partition].damaged.contains(recordKey) else { return }
-        partitions[partition].isDue = true
+        partitions[partition].isOutdated = true
     }
 
     // MARK: Building
 
     mutating func reread(_ partition: Int) {
         guard partitions.indices.contains(partition), building?.partition != partition else { return }
-        partitions[partition].isDue = true
+        partitions[partition].isToBeReread = true
     }
 
     /// The next page to read; nil where there is nothing to do, or one is being read.
@@ -124,22 +134,34 @@ struct TreeBook {
         }
         guard let partition = building?.partition, building?.touched == nil else { return nil }
         building?.touched = [:]
-        return TreePage(partition: partition, after: building?.cursor)
+        return TreePage(
+            partition: partition, after: building?.cursor,
+            recordLimit: building?.recordsAPage ?? TreePage.maximumRecords)
     }
 
+    /// Those that have none first, one after the other: one that cannot be read keeps the others from nothing.
     private mutating func nextDue() -> Int? {
-        for step in partitions.indices {
-            let partition = (nextPartition + step) % partitions.count
-            guard partitions[partition].isDue else { continue }
-            nextPartition = (partition + 1) % partitions.count
-            return partition
+        for isWanted in [\Partition.isDue, \.isToBeReread] {
+            for step in partitions.indices {
+                let partition = (nextPartition + step) % partitions.count
+                guard partitions[partition][keyPath: isWanted] else { continue }
+                nextPartition = (partition + 1) % partitions.count
+                return partition
+            }
         }
         return nil
     }
 
-    /// The page could not be read: it is to be read again.
-    mutating func abandonPage() {
+    /// The page is not taken in: it is to be read again, as a smaller one where it `wasTooLarge`.
+    mutating func abandonPage(wasTooLarge: Bool) {
         building?.touched = nil
+        guard wasTooLarge, let records = building?.recordsAPage else { return }
+        building?.recordsAPage = max(16, records / 2)
+    }
+
+    /// The partition cannot be read now: the others' turn.
+    mutating func postpone() {
+        building = nil
     }
 
     /// Takes a page in; no commit is under way.
@@ -148,24 +170,25 @@ struct TreeBook {
         building = nil
         built.touched = nil
         for entry in page.entries where touched[entry.recordKey] == nil {
-            count(entry.digest, entry.type, entry.recordKey, in: &built)
+            guard let n = settings.replicas[entry.type] else { continue }
+            count(entry.digest, n, entry.recordKey, in: &built)
         }
         for recordKey in page.unreadable where touched[recordKey] == nil { built.damaged.insert(recordKey) }
         // order-free: sums
         for (recordKey, write) in touched {
             guard page.isLast || page.last.map({ KeyOrder.compare(recordKey, $0) <= 0 }) ?? false else { continue }
-            count(write.digest, write.type, recordKey, in: &built)
+            count(write.digest, write.n, recordKey, in: &built)
         }
         guard page.isLast else {
             built.cursor = page.last ?? built.cursor
             building = built
             return
         }
-        partitions[built.partition] = Partition(trees: built.trees, isDue: built.isOutdated, damaged: built.damaged)
+        partitions[built.partition] = Partition(
+            trees: built.trees, isOutdated: built.isOutdated, damaged: built.damaged)
     }
 
-    private func count(_ digest: UInt64?, _ type: ByteBuffer, _ recordKey: ByteBuffer, in built: inout Building) {
-        guard let digest, let n = settings.replicas[type] else { return }
+    private func count(_ digest: UInt64, _ n: Int, _ recordKey: ByteBuffer, in built: inout Building) {
         built.trees[n, default: MerkleTree(settings.shape)].move(TreePlace(recordKey), from: nil, to: digest)
     }
 
@@ -173,7 +196,7 @@ struct TreeBook {
 
     /// Everything, if nothing is missing.
     var kept: [TreeID: MerkleTree]? {
-        guard isComplete, building == nil, partitions.allSatisfy(\.damaged.isEmpty) else { return nil }
+        guard due == 0, partitions.allSatisfy(\.damaged.isEmpty) else { return nil }
         var kept: [TreeID: MerkleTree] = [:]
         for (partition, state) in partitions.enumerated() {
             for (n, tree) in state.trees ?? [:] { kept[TreeID(partition: partition, n: n)] = tree }
@@ -182,7 +205,7 @@ struct TreeBook {
     }
 
     mutating func restore(_ kept: [TreeID: MerkleTree]) {
-        partitions = Array(repeating: Partition(trees: [:], isDue: false), count: settings.partitions)
+        partitions = Array(repeating: Partition(trees: [:]), count: settings.partitions)
         // order-free: each has its own place
         for (id, tree) in kept where partitions.indices.contains(id.partition) {
             partitions[id.partition].trees?[id.n] = tree
@@ -209,9 +232,14 @@ public struct TreePage: Sendable {
     var isLast = true
 
     static let maximumRecords = 1_024
+    /// Of records: large ones make short pages.
+    static let maximumBytes = 8 << 20
 
-    init(partition: Int, after: ByteBuffer?) {
+    let recordLimit: Int
+
+    init(partition: Int, after: ByteBuffer?, recordLimit: Int) {
         self.partition = partition
         self.after = after
+        self.recordLimit = recordLimit
     }
 }

@@ -12,7 +12,7 @@ extension VersionedObject {
             hash.append(entry.counter)
             hash.append(UInt64(entry.updated))
         }
-        hash.append(UInt64(vector.entries.count))
+        hash.append(UInt64(siblings.count))
         for sibling in siblings {
             hash.append(sibling.dot.actor)
             hash.append(sibling.dot.counter)

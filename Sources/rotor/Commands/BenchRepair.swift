@@ -102,7 +102,7 @@ struct BenchRepair: AsyncParsableCommand {
 
     private func measure(_ cluster: LocalCluster, _ others: [LocalCluster.Member]) async throws {
         let clients = cluster.members.map { ClusterClient(endpoints: [$0.http]) }
-        let before = try await linkBytes(clients.dropLast())
+        let before = try await clients.dropLast().asyncCounters()
         try cluster.start(Self.away)
         try await cluster.untilLinked(Self.away)
         let clock = ContinuousClock()
@@ -113,12 +113,15 @@ struct BenchRepair: AsyncParsableCommand {
             try await Task.sleep(for: .milliseconds(100))
             let counters = try await clients.asyncCounters()
             repaired = counters[Self.away]["keys_pulled", default: 0]
-            for other in counters.dropLast() { repaired += other["keys_pushed", default: 0] }
+            for (now, then) in zip(counters, before) {
+                repaired += now["keys_pushed", default: 0] - then["keys_pushed", default: 0]
+            }
             seconds = Double((clock.now - begin) / .milliseconds(1)) / 1000
             StandardStreams.note("\(Int(seconds)) s: \(repaired) of \(missing) keys\r")
         }
         StandardStreams.note("\n")
-        let bytes = try await linkBytes(clients[...]) - before
+        let sent = try await clients.asyncCounters().map { $0["link_bytes_sent", default: 0] }.reduce(0, +)
+        let bytes = sent - before.map { $0["link_bytes_sent", default: 0] }.reduce(0, +)
         for client in clients { try await client.shutdown() }
         for other in others.indices { await cluster.end(other, with: SIGTERM) }
         var reading = plan(missing, "missed", at: [cluster.members[Self.away]], query: "?r=1")
@@ -135,11 +138,6 @@ struct BenchRepair: AsyncParsableCommand {
         }
     }
 
-    /// What the members have sent each other.
-    private func linkBytes(_ clients: ArraySlice<ClusterClient>) async throws -> Int {
-        try await Array(clients).asyncCounters().reduce(0) { $0 + $1["link_bytes_sent", default: 0] }
-    }
-
     private func tell(_ report: Report) throws {
         try StandardStreams.print(
             "\(report.repaired) of \(keys + missing) keys of \(valueSize) bytes, on \(report.engine), were missing"
@@ -151,7 +149,7 @@ struct BenchRepair: AsyncParsableCommand {
     }
 }
 
-extension [ClusterClient] {
+extension Collection<ClusterClient> {
     /// Of one member each.
     fileprivate func asyncCounters() async throws -> [[String: Int]] {
         var counters: [[String: Int]] = []

@@ -26,7 +26,9 @@ extension TestRandom {
                 Forward(correlation: next(), start: next(), sequence: next(), receiver: next(), request: request()))
         case 8: .probe
         case 9: .probed
-        case 10: .askTrees(TreeInquiry(correlation: next(), store: "store \(below(9))", question: treeQuestion()))
+        case 10:
+            .askTrees(
+                TreeInquiry(correlation: next(), store: "store \(below(9))", types: next(), question: treeQuestion()))
         case 11: .treesAnswered(TreeReport(correlation: next(), answer: treeAnswer()))
         default: .forwarded(Forwarded(correlation: next(), reply: reply()))
         }
@@ -45,8 +47,9 @@ extension TestRandom {
     }
 
     private mutating func treeAnswer() -> TreeAnswer {
-        switch below(4) {
+        switch below(5) {
         case 0: .unavailable
+        case 3: .busy
         case 1: .roots((0..<below(5)).map { _ in chance() ? next() : nil })
         case 2: .sums((0..<below(20)).map { _ in next() })
         default:
