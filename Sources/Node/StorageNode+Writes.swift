@@ -136,7 +136,9 @@ extension StorageNode {
             onStored(correlation, by: me, .success(durable), now, &queue)
         case .failed(_, let failure):
             if put.minted == nil {
-                puts.remove(correlation)
+                removePut(correlation)
+                // A stand-in's mint that came too late has been told of.
+                guard !put.isAnswered else { return }
                 onNotMinted(put.origin, RequestFailure(ofMint: failure), now, &queue)
             } else {
                 onStored(correlation, by: me, .failure(.storage(failure)), now, &queue)

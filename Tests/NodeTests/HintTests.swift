@@ -126,6 +126,18 @@ import Versions
         #expect(node.request(put(key) { $0.sloppyQuorum = false }).failure != nil)
     }
 
+    @Test("a stand-in's mint that has timed out is told of once, whatever its store says later")
+    func lateRefusal() throws {
+        let node = try NodeHarness(members: 5)
+        let key = try node.key { !$0.contains(node.me) }
+        for holder in node.map.holders(of: node.map.partition(of: key), n: 3) { node.handle(.linkDown(holder)) }
+        let mint = try #require(node.request(put(key) { $0.timeoutMilliseconds = 300 }).storage.first)
+        #expect(node.pass(milliseconds: 400).failure?.consequence == .outcomeUnknown)
+        let refusal = StorageFailure.tooManySiblings(count: 5, limit: 4)
+        #expect(node.handle(.storage(.failed(mint.token, refusal))).replies.isEmpty)
+        #expect(node.requestsInFlight == 0)
+    }
+
     @Test("what a stand-in keeps counts towards R; that it keeps nothing does not")
     func reads() throws {
         for isKept in [true, false] {

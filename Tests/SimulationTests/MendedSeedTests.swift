@@ -70,6 +70,13 @@ import Testing
         #expect(!isFound, "a lone node takes a new incarnation at every start, whatever its disk says")
     }
 
+    /// The stand-in's store refused what had timed out meanwhile.
+    @Test("a stand-in answers a write once", arguments: [UInt64(6338), 8395])
+    func lateRefusal(_ seed: UInt64) {
+        let report = Simulator.run(seed: seed, options: SimulationOptions())
+        #expect(report.passed, "\(report)")
+    }
+
     @Test("a write that is forwarded, and delivered before and after a restart of its receiver, is minted once")
     func forwardAcrossRestart() {
         var options = SimulationOptions()

@@ -15,8 +15,8 @@ extension ObjectStore {
     /// The last but one thing that a start does to its store. Where it fails, the next start builds them.
     func saveTrees(by start: StartRecord) throws(EngineError) {
         guard let trees, let kept = trees.withLockedValue({ $0.kept }) else { return }
-        // What clients wrote first. Behind a buffer a batch that is not synced takes no space yet, and would fail later,
-        // together with what stands beside it; a synced one that fails leaves nothing.
+        // What clients wrote goes first. Behind a buffer a batch that is not synced takes no space yet, and would fail
+        // later, together with what stands beside it; a synced one that fails leaves nothing.
         try engine.sync()
         var batch = WriteBatch()
         batch.deleteRange(RecordKey.allTrees)
