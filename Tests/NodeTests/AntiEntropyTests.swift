@@ -179,6 +179,13 @@ import Versions
         throw Unexpected()
     }
 
+    /// A listing that the node asks for, and keys of its partition.
+    private func listed(_ node: NodeHarness, _ count: Int) throws -> (inquiry: TreeInquiry?, keys: [ObjectKey]) {
+        let listing = try leafListing(node)
+        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
+        return (listing, try (0..<count).map { try key(node, partition: asked.tree.partition, $0) })
+    }
+
     private func entries(_ keys: [(ObjectKey, UInt64)]) -> TreeAnswer {
         .keys(TreeKeys(entries: keys.map { TreeKeys.Entry(key: $0.0, digest: $0.1) }, last: nil))
     }
@@ -186,9 +193,7 @@ import Versions
     @Test("a key that only the peer has is fetched and merged; one that only this node has is sent; equal ones are not")
     func bothWays() throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let keys = try (0..<3).map { try key(node, partition: asked.tree.partition, $0) }
+        let (listing, keys) = try listed(node, 3)
         let own = try answer(node, listing, entries([(keys[0], 1), (keys[1], 1)]))
         let repairs = try answerOwn(node, own, entries([(keys[1], 1), (keys[2], 1)]))
         #expect(repairs.fetches.map(\.fetch.key) == [keys[0]])
@@ -214,9 +219,8 @@ import Versions
     @Test("of a key that differs each side gets what it lacks, and only then")
     func merged() throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let key = try key(node, partition: asked.tree.partition)
+        let (listing, keys) = try listed(node, 1)
+        let key = keys[0]
         let own = try answer(node, listing, entries([(key, 1)]))
         let repairs = try answerOwn(node, own, entries([(key, 2)]))
         let old = try NodeHarness.object("old")
@@ -235,9 +239,8 @@ import Versions
     @Test("a copy that cannot be read counts as none, and is replaced", arguments: [true, false])
     func damaged(_ here: Bool) throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let key = try key(node, partition: asked.tree.partition)
+        let (listing, keys) = try listed(node, 1)
+        let key = keys[0]
         let own = try answer(node, listing, entries([(key, 1)]))
         let repairs = try answerOwn(node, own, entries([(key, 2)]))
         let object = try NodeHarness.object("whole")
@@ -269,9 +272,7 @@ import Versions
     @Test("many differing keys are repaired twelve at a time")
     func paced() throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let keys = try (0..<40).map { try key(node, partition: asked.tree.partition, $0) }
+        let (listing, keys) = try listed(node, 40)
         let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
         var fetches = try answerOwn(node, own, entries([])).fetches
         #expect(fetches.count == 12)
@@ -379,9 +380,7 @@ import Versions
     @Test("keys that cannot be repaired do not keep those behind them from it")
     func impossibleKeys() throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let keys = try (0..<30).map { try key(node, partition: asked.tree.partition, $0) }
+        let (listing, keys) = try listed(node, 30)
         let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
         var fetches = try answerOwn(node, own, entries([])).fetches
         var merged = 0
@@ -404,9 +403,7 @@ import Versions
     @Test("a store that takes nothing in is not asked for hundreds of repairs")
     func failedRepairs() throws {
         let node = try makeNode()
-        let listing = try leafListing(node)
-        guard case .keys(let asked) = try #require(listing).question else { throw Unexpected() }
-        let keys = try (0..<100).map { try key(node, partition: asked.tree.partition, $0) }
+        let (listing, keys) = try listed(node, 100)
         let own = try answer(node, listing, entries(keys.map { ($0, 1) }))
         var fetches = try answerOwn(node, own, entries([])).fetches
         var asks = fetches.count
