@@ -27,6 +27,29 @@ struct TargetTests {
         }
     }
 
+    @Test("of six or nine members in three zones, each partition has a holder in each: without a zone two are left")
+    func threeZones() throws {
+        for count in [6, 9] {
+            for partitions in [8, 64, 256, 1024] {
+                let members = try (0..<count).map { number in
+                    try Member(
+                        id: .founding(cluster: "c\(partitions)", name: "\(number)"), name: "\(number)",
+                        zone: "zone-\(number % 3)")
+                }
+                let table = EqualPartitionsStrategy().target(
+                    members: members, partitioning: try Partitioning(count: partitions), replicas: 3, previous: nil
+                ).table
+                for row in table.rows() {
+                    let zones = row.compactMap { holder in members.first { $0.id == holder }?.zone }
+                    #expect(Set(zones).count == 3 && row.count == 3, "\(count) members: holders \(row) in \(zones)")
+                    for lost in Set(zones) {
+                        #expect(zones.count { $0 != lost } == 2, "R=2 and W=2 are met without \(lost)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("every member's load is less than one partition off its water-filled share")
     func loadsMatchShares() throws {
         var worst = 0.0

@@ -35,15 +35,20 @@ struct ClusterLayout {
     /// Nodes have little room for requests: overload is part of the run.
     let isTight: Bool
 
-    /// - Parameter isPlain: Bucket types with the usual numbers, and nodes with room.
-    init(nodes: Int, workload: WorkloadPlan, isPlain: Bool = false, generator: inout SeededGenerator) {
+    /// - Parameters:
+    ///   - zones: How many the nodes are spread over, one after the other; nil: each has one of its own.
+    ///   - isPlain: Bucket types with the usual numbers, and nodes with room.
+    init(
+        nodes: Int, zones: Int? = nil, workload: WorkloadPlan, isPlain: Bool = false,
+        generator: inout SeededGenerator
+    ) {
         self.workload = workload
         contextKey = ContextKey(generator.next(), generator.next())
         isTight = generator.chance(100) && !isPlain
         do {
             let partitioning = try Partitioning(count: 8)
             let target = EqualPartitionsStrategy().target(
-                members: Self.founders(nodes), partitioning: partitioning, replicas: 3, previous: nil)
+                members: Self.founders(nodes, zones: zones), partitioning: partitioning, replicas: 3, previous: nil)
             map = ClusterMap(partitioning: partitioning, table: target.table, replicas: 3)
         } catch {
             preconditionFailure("a simulated cluster of \(nodes) nodes cannot be: \(error)")
@@ -61,12 +66,13 @@ struct ClusterLayout {
         self.keys = keys
     }
 
-    static func founders(_ count: Int) -> [Member] {
+    static func founders(_ count: Int, zones: Int? = nil) -> [Member] {
         let names = ["ada", "ben", "cleo", "dora", "emil", "fay", "gus", "hal"]
         do {
-            return try names.prefix(count).map { name in
+            return try names.prefix(count).enumerated().map { index, name in
                 try Member(
-                    id: MemberID.founding(cluster: "simulated", name: name), name: name, zone: "zone-\(name)")
+                    id: MemberID.founding(cluster: "simulated", name: name), name: name,
+                    zone: "zone-\(names[index % max(1, zones ?? count)])")
             }
         } catch {
             preconditionFailure("\(error)")

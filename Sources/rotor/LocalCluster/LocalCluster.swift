@@ -8,6 +8,7 @@ import RotorClient
 final class LocalCluster: Sendable {
     struct Member: Sendable {
         var name: String
+        var zone: String
         var http: Endpoint
         /// Of its store `default`.
         var engine: EngineKind
@@ -30,8 +31,9 @@ final class LocalCluster: Sendable {
     /// - Parameters:
     ///   - folder: Where configuration, data and logs go.
     ///   - engines: A member each: those of its stores `default` and `large`.
+    ///   - zones: How many the members are spread over, one after the other; nil: each has one of its own.
     init(
-        folder: String, engines: [(EngineKind, EngineKind)], program: String
+        folder: String, engines: [(EngineKind, EngineKind)], zones: Int? = nil, program: String
     ) throws {
         self.folder = folder
         self.program = program
@@ -39,8 +41,8 @@ final class LocalCluster: Sendable {
         let names = "abcdefghi".prefix(engines.count).map { "\($0)" }
         members = zip(names, engines).enumerated().map { index, pair in
             Member(
-                name: pair.0, http: Endpoint(host: "127.0.0.1", port: ports[index * 2]), engine: pair.1.0,
-                largeEngine: pair.1.1)
+                name: pair.0, zone: "rack-\(index % max(1, zones ?? engines.count) + 1)",
+                http: Endpoint(host: "127.0.0.1", port: ports[index * 2]), engine: pair.1.0, largeEngine: pair.1.1)
         }
         state = NIOLockedValueBox(State(processes: members.map { _ in nil }))
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -56,10 +58,10 @@ final class LocalCluster: Sendable {
 
     private func configuration(of member: Member, ports: [Int], _ index: Int) -> String {
         let founders = members.enumerated().map { index, member in
-            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 2 + 1])\", zone: rack-\(index + 1) }"
+            "    - { name: \(member.name), address: \"127.0.0.1:\(ports[index * 2 + 1])\", zone: \(member.zone) }"
         }
         return """
-            node: { name: \(member.name), data: ./data-\(member.name), zone: rack-\(index + 1) }
+            node: { name: \(member.name), data: ./data-\(member.name), zone: \(member.zone) }
             listen:
               http: \(member.http)
               cluster: 127.0.0.1:\(ports[index * 2 + 1])

@@ -65,11 +65,12 @@ struct Daemons {
     var endpoints: [Endpoint] { cluster.members.map(\.http) }
 
     static func run(
-        _ engines: [EngineKind], _ body: (Daemons) async throws -> Void
+        _ engines: [EngineKind], zones: Int? = nil, _ body: (Daemons) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         let cluster = try LocalCluster(
-            folder: folder.path + "/cluster", engines: engines.map { ($0, $0) }, program: try RotorRun.program())
+            folder: folder.path + "/cluster", engines: engines.map { ($0, $0) }, zones: zones,
+            program: try RotorRun.program())
         let result: Result<Void, any Error>
         do {
             try await cluster.startAll()
