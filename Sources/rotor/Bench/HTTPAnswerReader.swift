@@ -10,6 +10,8 @@ struct HTTPAnswerReader {
         var failure: String?
         /// `X-Riak-Vclock`.
         var context: String?
+        /// `Retry-After` is there.
+        var saysWhen = false
         var closes: Bool
     }
 
@@ -85,6 +87,7 @@ struct HTTPAnswerReader {
             // The length tells most headers apart.
             switch name.count {
             case 10 where isName(name, "connection"): head.closes = text(value) == "close"
+            case 11 where isName(name, "retry-after"): head.saysWhen = true
             case 13 where isName(name, "x-riak-vclock"): head.context = text(value)
             case 14 where isName(name, "content-length"):
                 guard let length = Int(text(value)), length >= 0 else { return nil }

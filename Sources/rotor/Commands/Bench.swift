@@ -2,5 +2,6 @@ import ArgumentParser
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure.", subcommands: [BenchCluster.self, BenchEngines.self, BenchRepair.self])
+        abstract: "Measure.",
+        subcommands: [BenchCluster.self, BenchEngines.self, BenchOverload.self, BenchRepair.self])
 }
