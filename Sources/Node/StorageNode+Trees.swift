@@ -272,8 +272,7 @@ extension StorageNode {
         let shape = settings.treeShape
         switch question {
         case .roots(let trees): return trees.count <= TreeRound.treesAQuestion
-        case .sums(_, let level, let nodes):
-            guard (0...shape.levels).contains(level), nodes.count <= shape.count(at: level) else { return false }
+        case .sums(_, let level, let nodes): guard shape.allows(nodes, at: level) else { return false }
         case .keys(let listing): guard listing.leaves.words.count == (shape.leafCount + 63) / 64 else { return false }
         }
         guard let tree = question.tree, (0..<settings.map.partitioning.count).contains(tree.partition) else {

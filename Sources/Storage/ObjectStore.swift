@@ -20,7 +20,7 @@ public final class ObjectStore: @unchecked Sendable {
     var hints: HintBook?
     /// Of a store of objects.
     let trees: NIOLockedValueBox<TreeBook>?
-    let treeShape: TreeShape
+    let treeSettings: TreeSettings?
     /// Whether the engine may hold commits that were never synced. At an opening it may: a process that was killed
     /// leaves its commits to the page cache, where they look as if they stood.
     private var hasUnsyncedCommits = true
@@ -28,8 +28,7 @@ public final class ObjectStore: @unchecked Sendable {
     /// The start that uses it.
     var start: StartRecord?
 
-    /// - Parameters:
-    ///   - onDamage: Called, on the thread that met it, for each record that is not what was written.
+    /// - Parameter onDamage: Called, on the thread that met it, for each record that is not what was written.
     public init(
         engine: any LocalPersistenceEngine, contents: Contents = .objects(nil),
         onDamage: @escaping @Sendable (ObjectKey, _ reason: String) -> Void
@@ -39,11 +38,11 @@ public final class ObjectStore: @unchecked Sendable {
         switch contents {
         case .objects(let settings):
             trees = settings.map { NIOLockedValueBox(TreeBook($0)) }
-            treeShape = settings?.shape ?? TreeShape(levels: 1)
+            treeSettings = settings
             births = try BirthReservation(engine: engine, isOfHints: false)
         case .hints(let limits):
             trees = nil
-            treeShape = TreeShape(levels: 1)
+            treeSettings = nil
             births = try BirthReservation(engine: engine, isOfHints: true)
             hints = try HintBook(limits, in: engine)
         }

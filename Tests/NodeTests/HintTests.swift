@@ -7,12 +7,6 @@ import Versions
 
 /// Sloppy quorum and hinted handoff: Dynamo §4.6.
 @Suite struct HintTests {
-    private func put(_ key: ObjectKey, _ change: (inout PutRequest) -> Void = { _ in }) -> ClientRequest {
-        var request = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
-        change(&request)
-        return .put(request)
-    }
-
     /// Five members, three of which hold the key, this node the first of them.
     private func cluster(_ change: (inout NodeSettings) -> Void = { _ in }) throws -> (
         node: NodeHarness, key: ObjectKey, holders: [MemberID], standIns: [MemberID]

@@ -225,3 +225,10 @@ extension NodeHarness.Effects {
         return true
     }
 }
+
+/// A put of something, with whatever options.
+func put(_ key: ObjectKey, _ change: (inout PutRequest) -> Void = { _ in }) -> ClientRequest {
+    var request = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
+    change(&request)
+    return .put(request)
+}

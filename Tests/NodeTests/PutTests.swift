@@ -6,12 +6,6 @@ import Versions
 @testable import Node
 
 @Suite struct PutTests {
-    private func put(_ key: ObjectKey, _ change: (inout PutRequest) -> Void = { _ in }) -> ClientRequest {
-        var request = PutRequest(key: key, content: Content(value: ByteBuffer(string: "v")))
-        change(&request)
-        return .put(request)
-    }
-
     private func replicated(
         _ node: NodeHarness, _ sent: (replicate: Replicate, to: MemberID), _ result: Result<Bool, ReplicaFailure>
     ) -> NodeHarness.Effects {

@@ -40,6 +40,12 @@ public struct TreeShape: Hashable, Sendable {
     /// How many nodes a level has; that of the root, level 0, one.
     public func count(at level: Int) -> Int { 1 << (4 * level) }
 
+    /// Whether a peer may ask for these sums at once: no more than there are, and none that is not there.
+    public func allows(_ nodes: [UInt32], at level: Int) -> Bool {
+        (0...levels).contains(level) && nodes.count <= count(at: level)
+            && nodes.allSatisfy { Int($0) < count(at: level) }
+    }
+
     func children(of nodes: [UInt32]) -> [UInt32] {
         nodes.flatMap { node in (0..<UInt32(Self.fanOut)).map { node * UInt32(Self.fanOut) + $0 } }
     }

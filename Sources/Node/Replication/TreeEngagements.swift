@@ -17,6 +17,7 @@ struct TreeEngagements {
 
     private static let patience = 5_000
 
+    /// Bounded by the trees that this node has: nobody else's are taken in.
     private var engagements: [Name: Engagement] = [:]
 
     /// Returns false where the tree is being compared with somebody else's.
@@ -27,7 +28,6 @@ struct TreeEngagements {
         return true
     }
 
-    /// Bounded by the trees that this node has: nobody else's are taken in.
     mutating func end(_ store: Int, _ tree: TreeID, with peer: MemberID) {
         let name = Name(store: store, tree: tree)
         if engagements[name]?.peer == peer { engagements[name] = nil }

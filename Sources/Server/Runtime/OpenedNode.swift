@@ -104,8 +104,8 @@ struct OpenedNode {
             logger.error(
                 """
                 store is suspect, as its last run ended by a failed sync: the node goes on as a new incarnation. Check \
-                the disk; if it lost writes, stop the node, remove the store's folder and start again: what is read \
-                comes back from the other members
+                the disk; if it lost writes, stop the node, remove the store's folder and start again: \
+                anti-entropy brings its objects back from the other members
                 """,
                 metadata: [
                     "store": "\(store.name)", "folder": "\(folder.storePath(store.name))", "reason": "\(reason)",
@@ -150,8 +150,8 @@ struct OpenedNode {
             let aside = try wrap { () throws(DataFolderError) in try folder.setAside(store.name) }
             logger.error(
                 """
-                damaged store set aside, the node begins with an empty one: its objects come back from the other \
-                members as they are read. Remove the folder when they have. Of a store of hints: what it kept for \
+                damaged store set aside, the node begins with an empty one: anti-entropy brings its objects back \
+                from the other members. Remove the folder when it has. Of a store of hints: what it kept for \
                 members that were down is on the other replicas alone
                 """,
                 metadata: ["store": "\(store.name)", "set-aside": "\(aside)", "damage": "\(reason)"])

@@ -30,34 +30,32 @@ extension ObjectStore {
             batch.removeAll(keepingCapacity: true)
             bytes = 0
         }
-        batch.put(marker(start, count: kept.count), for: Self.marker)
+        batch.put(marker(start.session, count: kept.count), for: Self.marker)
         try engine.commit(batch, durability: .synced)
     }
 
     /// - Parameter session: Of the start that closed the store.
     func loadTrees(closedBy session: UInt64) throws {
-        guard let trees else { return }
+        guard let trees, let shape = treeSettings?.shape else { return }
         var kept: [TreeID: MerkleTree] = [:]
         try engine.scan(RecordKey.allTrees) { key, value in
             guard let id = RecordKey.tree(in: ByteBuffer(bytes: key)),
-                let tree = MerkleTree(decoding: ByteBuffer(bytes: value), treeShape)
+                let tree = MerkleTree(decoding: ByteBuffer(bytes: value), shape)
             else { return .stop }
             kept[id] = tree
             return .proceed
         }
-        var start = StartRecord(number: 0, session: 0, incarnation: 0)
-        start.session = session
-        let expected = marker(start, count: kept.count)
+        let expected = marker(session, count: kept.count)
         var isMarked = false
         try engine.read(Self.marker) { value in isMarked = value.map { ByteBuffer(bytes: $0) == expected } ?? false }
         if isMarked { trees.withLockedValue { $0.restore(kept) } }
     }
 
     /// Everything that has to be the same for saved trees to be right.
-    private func marker(_ start: StartRecord, count: Int) -> ByteBuffer {
+    private func marker(_ session: UInt64, count: Int) -> ByteBuffer {
         var value = ByteBuffer()
-        value.writeMultipleIntegers(UInt8(1), start.session, UInt64(count))
-        guard let settings = trees?.withLockedValue({ $0.settings }) else { return value }
+        value.writeMultipleIntegers(UInt8(1), session, UInt64(count))
+        guard let settings = treeSettings else { return value }
         value.writeMultipleIntegers(UInt8(settings.shape.levels), UInt32(settings.partitions))
         for (type, n) in settings.replicas.sorted(by: { KeyOrder.compare($0.key, $1.key) < 0 }) {
             value.writeMultipleIntegers(UInt8(truncatingIfNeeded: n), UInt32(type.readableBytes))

@@ -9,23 +9,21 @@ import Versions
 extension ObjectStore {
     /// Answers a question about the trees. From any thread.
     public func answer(_ question: TreeQuestion) -> TreeAnswer {
-        guard let trees else { return .unavailable }
+        guard let trees, let shape = treeSettings?.shape else { return .unavailable }
         switch question {
         case .roots(let ids): return .roots(trees.withLockedValue { book in ids.map { book.root($0) } })
         case .sums(let id, let level, let nodes):
             // A peer asks: anything may be in it.
-            guard let (tree, settings) = trees.withLockedValue({ book in book.tree(id).map { ($0, book.settings) } }),
-                settings.allows(nodes, at: level)
-            else { return .unavailable }
-            return .sums(tree.sums(treeShape, level: level, nodes: nodes))
+            guard shape.allows(nodes, at: level), let tree = trees.withLockedValue({ $0.tree(id) }) else {
+                return .unavailable
+            }
+            return .sums(tree.sums(shape, level: level, nodes: nodes))
         case .keys(let listing): return keys(listing)
         }
     }
 
     private func keys(_ listing: TreeListing) -> TreeAnswer {
-        guard let replicas = trees?.withLockedValue({ $0.settings.replicas }), isInPartition(listing) else {
-            return .unavailable
-        }
+        guard let settings = treeSettings, isInPartition(listing) else { return .unavailable }
         var page = TreeKeys(entries: [], last: nil)
         var passed = 0
         var bytesPassed = 0
@@ -41,8 +39,8 @@ extension ObjectStore {
                 bytesPassed += value.count
                 let recordKey = ByteBuffer(bytes: bytes)
                 if passed >= TreeListing.maximumKeysPassed || bytesPassed >= TreePage.maximumBytes { end = recordKey }
-                guard listing.leaves.contains(TreePlace(recordKey).leaf(of: treeShape.leafCount)),
-                    let (key, _) = RecordKey.object(in: recordKey), replicas[key.type] == listing.tree.n,
+                guard listing.leaves.contains(TreePlace(recordKey).leaf(of: settings.shape.leafCount)),
+                    let (key, _) = RecordKey.object(in: recordKey), settings.replicas[key.type] == listing.tree.n,
                     // What cannot be read is not there, as for the trees.
                     let record = try? Record(decoding: ByteBuffer(bytes: value), under: recordKey)
                 else { return .proceed }
@@ -68,11 +66,11 @@ extension ObjectStore {
         return range
     }
 
-    /// Partitions whose trees are not built, or are to be built anew.
+    /// Partitions that have no trees, or trees that may be wrong.
     public var treesDue: Int { trees?.withLockedValue { $0.due } ?? 0 }
 
-    /// Trees that are not what the store's records make them; those that are built anew are left out. For checks: reads
-    /// everything, and no write may be under way.
+    /// Trees that are not what the store's records make them; those that are known to be wrong are left out. For
+    /// checks: reads everything, and no write may be under way.
     package func wrongTrees() throws -> [TreeID] {
         guard let book = trees?.withLockedValue({ $0 }) else { return [] }
         var right = TreeBook(book.settings)

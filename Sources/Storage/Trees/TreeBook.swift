@@ -69,9 +69,10 @@ struct TreeBook {
         return partitions[id.partition].trees?[id.n] ?? MerkleTree(settings.shape)
     }
 
-    /// Those that are built, and are not to be built anew.
+    /// Those that are built and, as far as anybody knows, right.
     var settled: [TreeID] {
         partitions.indices.filter { !partitions[$0].isDue }.flatMap { partition in
+            // order-free: sorted
             Set(settings.replicas.values).sorted().map { TreeID(partition: partition, n: $0) }
         }
     }
